@@ -1,0 +1,203 @@
+//! The configuration: what the file says, compiled into types that cannot hold nonsense.
+
+mod origin;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::HeaderName;
+use ipnet::IpNet;
+
+pub use origin::Origin;
+
+use crate::directory::TotpShape;
+use crate::gate::PortalRules;
+use crate::secret::Redacted;
+use crate::sessions::Limit;
+
+/// A configuration file, read and checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it came from; relative paths in it are relative to its folder.
+    pub file: PathBuf,
+    /// `[listen]`
+    pub listen: Listen,
+    /// `[ops]`
+    pub ops: Ops,
+    /// `[portal]`
+    pub portal: Portal,
+    /// `[directory]`
+    pub directory: DirectorySettings,
+    /// `[sessions]`
+    pub sessions: SessionSettings,
+    /// `[factors]`
+    pub factors: FactorSettings,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[secrets] key_file`
+    pub key_file: PathBuf,
+}
+
+/// `[listen]`
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// Where the public listener is bound.
+    pub address: SocketAddr,
+    /// The one origin that redirects and cookies are made for.
+    pub public_url: Origin,
+    /// Certificate chain and key files.
+    pub tls: Option<Tls>,
+    /// Whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long requests in flight may take to finish after SIGTERM.
+    pub drain: Duration,
+}
+
+/// `[listen] tls`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM, leaf first.
+    pub certificate: PathBuf,
+    /// PEM.
+    pub key: PathBuf,
+}
+
+/// `[ops]`
+#[derive(Clone, Debug)]
+pub struct Ops {
+    /// Where health, metrics and the admin API are served.
+    pub address: SocketAddr,
+    /// The file with the token that has all scopes.
+    pub token_file: Option<PathBuf>,
+}
+
+/// `[portal]`
+#[derive(Clone, Debug)]
+pub struct Portal {
+    /// What pages call it; default: the host of `public_url`.
+    pub name: String,
+    /// Where it is.
+    pub upstream: Upstream,
+    /// What is open, how it signs in, which cookies leave the vault.
+    pub rules: PortalRules,
+    /// The header that tells the portal who it is.
+    pub identity_header: Option<HeaderName>,
+    /// Put the upstream's own origin into `Origin` and `Referer`.
+    pub rewrite_origin: bool,
+}
+
+/// `[portal] upstream`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Scheme, host and port.
+    pub origin: Origin,
+    /// A CA file for `https`, in PEM.
+    pub ca: Option<PathBuf>,
+}
+
+/// `[directory]`
+#[derive(Clone, Debug)]
+pub struct DirectorySettings {
+    /// `sqlite://…` or `postgres://…`; a relative SQLite path is made relative to the file's folder.
+    pub url: Redacted<String>,
+    /// What happens to an accepted login of somebody who is not in the directory.
+    pub unknown_employee: UnknownEmployee,
+}
+
+/// `[directory] unknown_employee`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownEmployee {
+    /// The session ends.
+    #[default]
+    Deny,
+    /// They pass on a password: a hole.
+    Pass,
+}
+
+/// `[sessions]`
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    /// Where sessions live.
+    pub store: StoreSettings,
+    /// Ends an unused session.
+    pub idle_timeout: Duration,
+    /// Ends any session.
+    pub absolute_timeout: Duration,
+}
+
+/// `[sessions] store`
+#[derive(Clone, Debug)]
+pub enum StoreSettings {
+    /// In the process.
+    Memory,
+    /// `redis://` or `rediss://`.
+    Redis(Redacted<String>),
+}
+
+/// `[factors]`
+#[derive(Clone, Debug)]
+pub struct FactorSettings {
+    /// How new TOTP keys are made.
+    pub totp: TotpShape,
+    /// Who sends tokens by SMS; `None`: nobody does.
+    pub sms: Option<SmsSettings>,
+    /// How long a challenge stays open.
+    pub challenge_ttl: Duration,
+}
+
+/// `[factors] sms`
+#[derive(Clone, Debug)]
+pub struct SmsSettings {
+    /// Digits of a token: 6 by default, 6 to 10.
+    pub digits: u32,
+    /// How long a token is valid: 10 minutes by default and at most (NIST SP 800-63B-4 3.1.3.2).
+    pub ttl: Duration,
+    /// Who sends it.
+    pub provider: SmsProvider,
+}
+
+/// `[factors] sms.provider`
+#[derive(Clone, Debug)]
+pub enum SmsProvider {
+    /// Appends one JSON line per message.
+    File {
+        /// To this file.
+        path: PathBuf,
+    },
+    /// A templated HTTP request.
+    Http(HttpTemplate),
+}
+
+/// A templated HTTP request: `{to}`, `{text}`, `{token}` and `{secret}` are filled in, escaped for where
+/// they stand.
+#[derive(Clone, Debug)]
+pub struct HttpTemplate {
+    /// `POST`, for one.
+    pub method: http::Method,
+    /// May hold placeholders in its query.
+    pub url: String,
+    /// Name and template.
+    pub headers: Vec<(HeaderName, String)>,
+    /// The body's template.
+    pub body: String,
+    /// Statuses that mean "sent".
+    pub success_status: Vec<u16>,
+    /// What `{secret}` stands for.
+    pub secret: Option<Redacted<String>>,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Wrong passwords for one login.
+    pub failed_passwords_per_login: Limit,
+    /// Wrong passwords from one address (IPv6: from one /64).
+    pub failed_passwords_per_address: Limit,
+    /// Challenges opened for one employee.
+    pub challenges_per_employee: Limit,
+    /// Tokens sent to one employee, and to one number.
+    pub sms_per_employee: Limit,
+    /// Pushes sent to one employee.
+    pub pushes_per_employee: Limit,
+}

@@ -1,0 +1,116 @@
+//! Globs over paths and names: `*` stays within a segment, `**` does not.
+
+use std::fmt;
+
+use regex::Regex;
+
+/// A compiled glob. Everything but `*` and `**` stands for itself; letters' case matters.
+#[derive(Clone)]
+pub struct Glob {
+    source: String,
+    matcher: Matcher,
+}
+
+#[derive(Clone)]
+enum Matcher {
+    Exact,
+    Pattern(Regex),
+}
+
+impl Glob {
+    /// Compiles a glob.
+    ///
+    /// # Errors
+    /// Where it is empty, or so long that its matcher would be too large.
+    pub fn parse(source: &str) -> Result<Self, String> {
+        if source.is_empty() {
+            return Err("a pattern cannot be empty".into());
+        }
+        if !source.contains('*') {
+            return Ok(Self {
+                source: source.to_owned(),
+                matcher: Matcher::Exact,
+            });
+        }
+        let mut pattern = String::from("^");
+        let mut rest = source;
+        while let Some(star) = rest.find('*') {
+            pattern.push_str(&regex::escape(&rest[..star]));
+            let stars = rest[star..].bytes().take_while(|byte| *byte == b'*').count();
+            pattern.push_str(if stars == 1 { "[^/]*" } else { "(?s:.*)" });
+            rest = &rest[star + stars..];
+        }
+        pattern.push_str(&regex::escape(rest));
+        pattern.push_str(r"\z");
+        Regex::new(&pattern)
+            .map(|regex| Self {
+                source: source.to_owned(),
+                matcher: Matcher::Pattern(regex),
+            })
+            .map_err(|_| format!("the pattern {source:?} is too long"))
+    }
+
+    /// Whether `text` matches as a whole.
+    pub fn matches(&self, text: &str) -> bool {
+        match &self.matcher {
+            Matcher::Exact => self.source == text,
+            Matcher::Pattern(regex) => regex.is_match(text),
+        }
+    }
+
+    /// The glob as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether it names exactly one text.
+    pub fn is_exact(&self) -> bool {
+        matches!(self.matcher, Matcher::Exact)
+    }
+}
+
+impl fmt::Debug for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Glob({:?})", self.source)
+    }
+}
+
+impl PartialEq for Glob {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_star_stays_within_a_segment_and_two_do_not() {
+        for (glob, text, matches) in [
+            ("/static/**", "/static/a/b.css", true),
+            ("/static/**", "/static/", true),
+            ("/static/**", "/static", false),
+            ("/static/**", "/statics/a", false),
+            ("/static/*", "/static/a", true),
+            ("/static/*", "/static/a/b", false),
+            ("/*/edit", "/7/edit", true),
+            ("/*/edit", "/7/8/edit", false),
+            ("/login", "/login", true),
+            ("/login", "/login/", false),
+            ("/login", "/Login", false),
+            ("/login**", "/login?next=/", true),
+            ("/a.b", "/axb", false),
+            ("/a*", "/a\n", true),
+            ("/a", "/a\n", false),
+            ("**", "/x/y", true),
+            ("DW*", "DW68700bfd16c2027de7de74a5a8202a6f", true),
+        ] {
+            assert_eq!(
+                Glob::parse(glob).unwrap().matches(text),
+                matches,
+                "{glob} on {text:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What people see below `/.doorstep/`, and the pages by which a request is refused.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+
+use crate::access::Doorstep;
+use crate::clock::Timestamp;
+use crate::gate::Asker;
+
+/// The path prefix of own addresses.
+pub const PREFIX: &str = "/.doorstep/";
+
+/// The router of all own addresses. A request carries an `Arc<Visitor>` in its extensions.
+#[allow(unused_variables)]
+pub fn router(door: Arc<Doorstep>) -> axum::Router {
+    unimplemented!()
+}
+
+/// What a refused request is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// 400, plain text, with what was wrong.
+    BadRequest(&'static str),
+    /// 401: nobody is signed in, at an own address. Script: `sign_in_required`.
+    SignInAgain {
+        /// The login page's address.
+        login: String,
+    },
+    /// 303 to the login page; script: 401 `sign_in_required`.
+    SignIn {
+        /// The login page's address.
+        login: String,
+    },
+    /// 303 to the challenge; script: 401 `second_factor_required` with the `Doorstep-Challenge` header.
+    SecondFactor,
+    /// 409 with a page that tries again by itself; script: 401 `retry`.
+    Retry,
+    /// 403: the path is closed to everybody.
+    Closed,
+    /// 403: the portal accepted the login, the directory does not know it.
+    NotKnown,
+    /// 429: too many wrong passwords.
+    TooManyLogins {
+        /// Until then.
+        until: Timestamp,
+    },
+    /// 413: the login request is larger than the rule allows.
+    TooLarge,
+    /// 503: directory or store cannot answer.
+    CannotTell,
+    /// 502 or 504: the portal does not answer.
+    PortalDown {
+        /// 502 or 504.
+        status: u16,
+    },
+    /// 502: the portal's answer to a login fits neither success nor failure.
+    LoginNotUnderstood,
+    /// 404: no own page there.
+    NotFound,
+}
+
+/// Answers a refused request, for a page or a script. Never sets or clears a cookie.
+#[allow(unused_variables)]
+pub fn told(told: &Told, asker: Asker, portal_name: &str, now: Timestamp) -> Response<Bytes> {
+    unimplemented!()
+}

@@ -1,0 +1,46 @@
+//! Limits of so many events in so long a time.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+
+/// At most `count` events in any `window`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// How many.
+    pub count: u32,
+    /// In how long.
+    pub window: Duration,
+}
+
+/// What is counted; the subject is hashed under the key file before it gets here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LimitKey {
+    /// Which limit, such as `sms_per_employee`.
+    pub name: &'static str,
+    /// Keyed hash of whose.
+    pub subject: String,
+}
+
+/// One counted event, so that it can be given back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// What was counted.
+    pub key: LimitKey,
+    /// This event among them.
+    pub event: String,
+}
+
+/// Whether one more event is allowed. An allowed one is counted in the same step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowance {
+    /// It is, and it was counted.
+    Granted(Ticket),
+    /// It is not, before this moment.
+    Refused {
+        /// When the oldest counted event leaves the window.
+        until: Timestamp,
+    },
+}
