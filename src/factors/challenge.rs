@@ -21,7 +21,7 @@ pub struct View {
     pub sms_sent: Option<SmsSent>,
     /// Locked until then.
     pub locked_until: Option<Timestamp>,
-    /// The challenge ran out.
+    /// The challenge ran out, or none could be opened.
     pub ran_out: bool,
     /// Nothing is enrolled that the firm allows.
     pub nothing_enrolled: bool,
@@ -166,7 +166,7 @@ impl Doorstep {
             sms_number: phone.map(|phone| phone.masked()),
             sms_sent: sms_sent.filter(|token| now < token.expires).map(SmsSent::from),
             locked_until: waiting.locked_until(now),
-            ran_out: matches!(named, Named::RanOut),
+            ran_out: matches!(named, Named::None | Named::RanOut),
             nothing_enrolled: !totp && phone.is_none(),
             firm_name: waiting.employee.standing.firm.name.clone(),
         })

@@ -82,6 +82,8 @@ impl Doorstep {
         typed: &str,
         now: Timestamp,
     ) -> Result<Verdict, Unknown> {
+        // A raised session has another id: one that was ended a moment ago must not get that far.
+        self.copies.changed_here().await?;
         let waiting = match self.waiting(session, now).await? {
             Standing::Waiting(waiting) => waiting,
             Standing::Ended => return Ok(Verdict::Ended),

@@ -120,8 +120,6 @@ impl Doorstep {
             Level::SecondFactor { .. } => return Ok(Standing::Overtaken),
             Level::Anonymous { .. } => return Ok(Standing::Ended),
         };
-        // A raised session has another id: one that was ended in the directory must not get that far.
-        self.copies.changed_here().await?;
         if self.copies.is_ended(stored.record.id.public())? {
             return Ok(Standing::Ended);
         }

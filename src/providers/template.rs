@@ -68,13 +68,13 @@ impl Template {
 
     /// Whether the request goes out without TLS.
     pub(super) fn is_plain(&self) -> bool {
-        self.fixed_url().is_ok_and(|url| url.scheme() == "http")
+        self.origin().is_ok_and(|url| url.scheme() == "http")
     }
 
     /// Fills the template in for one message.
     pub(super) fn fill(&self, message: &TokenMessage<'_>) -> Result<Filled, String> {
         let fill = |line: &Line, escape| line.fill(escape, message, self.secret.reveal());
-        let url = fill(&self.url, Escape::Query);
+        let url = fill(&self.url, Escape::Url);
         let url = Url::parse(&url).map_err(|error| format!("the URL is none: {error}"))?;
         let mut headers = HeaderMap::new();
         for (name, line) in &self.headers {
@@ -123,16 +123,22 @@ impl Template {
         if self.url.holds_fixed('#') {
             return Err("the URL can have no fragment: it would not be sent".into());
         }
-        let url = self.fixed_url()?;
-        if !matches!(url.scheme(), "http" | "https") {
+        if !matches!(self.origin()?.scheme(), "http" | "https") {
             return Err("the URL is neither http nor https".into());
         }
         Ok(())
     }
 
-    fn fixed_url(&self) -> Result<Url, String> {
-        let fixed = self.url.before_query();
-        let fixed = fixed.ok_or("the URL can hold placeholders in its query only, after a \"?\"")?;
+    /// The URL up to its first placeholder, which has to stand behind the host.
+    fn origin(&self) -> Result<Url, String> {
+        let fixed = self.url.fixed_start();
+        let has_path = |fixed: &str| {
+            let rest = fixed.split_once("://").map(|(_, rest)| rest);
+            rest.is_some_and(|rest| rest.contains(['/', '?']))
+        };
+        if self.url.has_placeholder() && !has_path(fixed) {
+            return Err("the URL can hold placeholders in its path and query only".into());
+        }
         Url::parse(fixed).map_err(|error| format!("the URL is none: {error}"))
     }
 }
@@ -142,7 +148,7 @@ impl Template {
 enum Escape {
     Json,
     Form,
-    Query,
+    Url,
     Xml,
     None,
 }
@@ -188,7 +194,7 @@ impl Escape {
             Self::None => out.push_str(value),
             Self::Form => out.extend(url::form_urlencoded::byte_serialize(value.as_bytes())),
             // A plus sign of the value is %2B by now: each that is left is a space.
-            Self::Query => {
+            Self::Url => {
                 let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
                 out.push_str(&form.replace('+', "%20"));
             }
@@ -275,14 +281,11 @@ impl Line {
             .any(|piece| matches!(piece, Piece::Fixed(text) if text.contains(sought)))
     }
 
-    /// The text before the query; `None` where a placeholder stands in it.
-    fn before_query(&self) -> Option<&str> {
-        let Some(Piece::Fixed(first)) = self.0.first() else {
-            return None;
-        };
-        match first.split_once('?') {
-            Some((before, _)) => Some(before),
-            None => (!self.has_placeholder()).then_some(first),
+    /// The text before the first placeholder.
+    fn fixed_start(&self) -> &str {
+        match self.0.first() {
+            Some(Piece::Fixed(first)) => first,
+            _ => "",
         }
     }
 }

@@ -57,16 +57,21 @@ fn what_is_filled_in_is_escaped_for_where_it_stands() {
 }
 
 #[test]
-fn the_url_is_filled_in_percent_encoded_and_only_in_its_query() {
-    let one = template("https://sms.example/send?k={secret}&to={to}&t={text}", &[], "");
+fn the_url_is_filled_in_percent_encoded_and_never_in_its_host() {
+    let one = template(
+        "https://sms.example/send/{text}?k={secret}&to={to}&t={text}",
+        &[],
+        "",
+    );
     let filled = filled(&one, "a b&c=d#e/../?");
     assert_eq!(
         filled.url.as_str(),
-        "https://sms.example/send?k=s3cr%22t%26%2B&to=%2B14155550102&t=a%20b%26c%3Dd%23e%2F..%2F%3F"
+        "https://sms.example/send/a%20b%26c%3Dd%23e%2F..%2F%3F?k=s3cr%22t%26%2B&to=%2B14155550102&t=a%20b%26c%3Dd%23e%2F..%2F%3F"
     );
     for url in [
-        "https://sms.example/{to}",
+        "https://sms.example{to}",
         "https://{to}/?a={to}",
+        "https://a{to}@sms.example/",
         "https://sms.example/#?{to}",
         "https://sms.example/?a#{to}",
         "{to}",
