@@ -44,6 +44,20 @@ pub async fn refuse(session: &mut Session, unclean: Unclean) -> pingora::Result<
     plain(session, status, text).await
 }
 
+/// Sends the browser elsewhere.
+///
+/// # Errors
+/// Where the client is gone.
+pub async fn see_other(session: &mut Session, location: &str) -> pingora::Result<()> {
+    let answer = Response::builder()
+        .status(303)
+        .header(http::header::LOCATION, location)
+        .header(http::header::CACHE_CONTROL, "no-store")
+        .body(Bytes::new())
+        .map_err(|_| pingora::Error::new(pingora::ErrorType::InternalError))?;
+    write(session, answer).await
+}
+
 /// Answers in plain text and closes the connection.
 ///
 /// # Errors

@@ -1,7 +1,8 @@
 //! A request's head, looked over and read into types.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use http::Method;
 use http::header::COOKIE;
@@ -12,7 +13,7 @@ use super::hygiene::{Unclean, check_headers, check_raw_head};
 use crate::access::{Settings, session_cookie_name};
 use crate::gate::Asker;
 use crate::gate::path::Target;
-use crate::secret::{SessionToken, random_id};
+use crate::secret::{SessionToken, random_bytes};
 use crate::vault::BrowserCookies;
 
 /// A request whose head can be read in one way only.
@@ -60,7 +61,7 @@ impl Arrival {
             .and_then(|address| address.as_inet())
             .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), std::net::SocketAddr::ip);
         Ok(Self {
-            request_id: random_id(),
+            request_id: request_id(),
             method: head.method.clone(),
             client: client_address(peer, &head.headers, &listen.trusted_proxies),
             asker: asker(&head.headers),
@@ -76,4 +77,12 @@ impl Arrival {
         let name = session_cookie_name(&self.settings.config.listen.public_url);
         self.cookies.only(name).and_then(SessionToken::parse)
     }
+}
+
+/// A name for a request: unique within the process, and most likely beyond it. Not a secret.
+fn request_id() -> String {
+    static BEGINNING: OnceLock<u64> = OnceLock::new();
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let beginning = *BEGINNING.get_or_init(|| u64::from_be_bytes(random_bytes()));
+    format!("{:016x}", beginning.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed)))
 }

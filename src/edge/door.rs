@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Response};
 use pingora::connectors::http::Connector;
 use pingora::proxy::Session;
+use tracing::Instrument as _;
 
 use super::arrival::Arrival;
 use super::live::{SLOT, Serving, Stop, Watched};
@@ -18,7 +19,7 @@ use crate::access::{Doorstep, LiveSession, Unknown, Visitor, Who};
 use crate::config::{Config, UnknownEmployee};
 use crate::gate::body::{BadBody, FormBody};
 use crate::gate::path::Target;
-use crate::gate::route::{HeadClass, class_body, class_head};
+use crate::gate::route::{HeadClass, class_body, class_head, without_names};
 use crate::gate::{Ask, Asker, Credentials, Refusal, Route, Verdict, decide};
 use crate::pages::{Told, told};
 
@@ -85,7 +86,8 @@ impl Door {
         }
         let (asker, settings) = (arrival.asker, Arc::clone(&arrival.settings));
         let request_id = arrival.request_id.clone();
-        match self.pass(session, arrival).await? {
+        let span = tracing::debug_span!("request", id = request_id);
+        match self.pass(session, arrival).instrument(span).await? {
             Ok(Step::Answered) => Ok(None),
             Ok(Step::Forward(passage)) => Ok(Some(passage)),
             Err(unknown) => {
@@ -126,7 +128,6 @@ impl Door {
         let verdict = decide(&ask);
         self.door.metrics.decided(classed.route, &verdict);
         tracing::debug!(
-            request_id = arrival.request_id,
             method = %arrival.method,
             route = ?classed.route,
             ?verdict,
@@ -303,8 +304,10 @@ impl Door {
                 answer::plain(session, 400, "this login can be read in two ways, or names nobody").await?;
                 return Ok(Ok(Step::Answered));
             }
-            Refusal::LoginPageWithName => {
-                (Told::SignIn { login: arrival.target.path().to_owned() }, None)
+            Refusal::LoginPageClean => {
+                let clean = without_names(rules, &arrival.target);
+                answer::see_other(session, &clean).await?;
+                return Ok(Ok(Step::Answered));
             }
         };
         self.tell(session, arrival, &what, cookie).await?;

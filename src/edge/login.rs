@@ -16,7 +16,7 @@ use super::passage::{Passage, append_cookie, take_set_cookies};
 use crate::access::{Accepted, LoginCheck, LoginOutcome, Unknown, Who, onward};
 use crate::clock::Timestamp;
 use crate::directory::{Actor, AuditEvent};
-use crate::gate::login::{Judgement, judge, origin_allowed, username};
+use crate::gate::login::{Answer, Asked, Judgement, judge, origin_allowed, username};
 use crate::gate::query::Fields;
 use crate::gate::rules::LoginRule;
 use crate::gate::{Asker, Credentials, Login, Route};
@@ -49,7 +49,7 @@ impl<'a> LoginExchange<'a> {
         let Some(rule) = config.portal.rules.logins.get(self.rule) else {
             return answer::plain(session, 400, "no such login").await.map(Ok);
         };
-        let query = Fields::parse(self.arrival.target.query().unwrap_or_default());
+        let query = Fields::of_query(self.arrival.target.query());
         let form = self.classed.form.take();
         let Some(typed) = form.and_then(Result::ok).and_then(|form| username(rule, &query, &form).ok()) else {
             return answer::plain(session, 400, "this login can be read in two ways, or names nobody").await.map(Ok);
@@ -165,16 +165,17 @@ impl<'a> LoginExchange<'a> {
         };
         let now = door.door.now();
         let config = &passage.arrival.settings.config;
-        let judgement = judge(
-            rule,
-            &passage.arrival.target,
-            &config.listen.public_url.to_string(),
-            &config.portal.upstream.origin.to_string(),
-            exchange.head.status.as_u16(),
-            &exchange.head.headers,
-            read.as_deref(),
-            now,
-        );
+        let asked = Asked {
+            path_and_query: passage.arrival.target.path_and_query(),
+            public: &config.listen.public_url.to_string(),
+            upstream: &config.portal.upstream.origin.to_string(),
+        };
+        let answer = Answer {
+            status: exchange.head.status.as_u16(),
+            headers: &exchange.head.headers,
+            body: read.as_deref(),
+        };
+        let judgement = judge(rule, &asked, &answer, now);
         let judged = Judged { door, passage, typed, tickets };
         match judgement {
             Judgement::Refused => judged.refused(session, rule, exchange, read).await,

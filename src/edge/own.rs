@@ -104,7 +104,7 @@ fn to_request(session: &Session, body: Bytes) -> Option<Request<Body>> {
 /// Writes a router's answer as it comes: event streams go out at once, and end when the browser leaves.
 async fn write_streaming(session: &mut Session, response: Response<Body>) -> pingora::Result<()> {
     let (parts, body) = response.into_parts();
-    if let Some(length) = http_body::Body::size_hint(&body).exact()
+    if let Some(length) = axum::body::HttpBody::size_hint(&body).exact()
         && length <= 1 << 20
     {
         let whole = axum::body::to_bytes(body, 1 << 20).await.unwrap_or_default();

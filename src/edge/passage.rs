@@ -26,6 +26,9 @@ pub struct Passage {
     cookie: Option<String>,
     /// The session ended before it is forwarded (logout): nothing is kept, and the cookie is taken back.
     session_ended: bool,
+    /// `pass_cookies` of a withheld login answer, where the firm's policy went off (or an exception began to
+    /// hold) while the factor was owed: this answer releases them (THREATS H5).
+    owed: Vec<String>,
 }
 
 impl Passage {
@@ -50,7 +53,11 @@ impl Passage {
             pairs: pairs.filter(|(name, _)| !vault.main.holds(name) && !vault.public.holds(name)).cloned().collect(),
         };
         let cookie = foreign.upstream(pass, jar, arrival.target.path());
-        Ok(Self { arrival, who, route, credentials, cookie, session_ended: false })
+        let owed = match vault.waiting {
+            Some(waiting) if credentials == Credentials::Vault => waiting.cookies,
+            _ => Vec::new(),
+        };
+        Ok(Self { arrival, who, route, credentials, cookie, session_ended: false, owed })
     }
 
     /// The same, for a session that was just ended by logout.
@@ -94,6 +101,9 @@ impl Passage {
     /// Where directory or store cannot answer: then nothing of the answer may go out.
     pub async fn conclude(&self, door: &Doorstep, head: &mut ResponseHeader) -> Result<(), Unknown> {
         let parted = take_set_cookies(head, &self.arrival.settings.config.portal.rules.pass_cookies);
+        if !self.session_ended {
+            self.release_owed(door, head).await?;
+        }
         for passed in &parted.passed {
             append_cookie(head, passed);
         }
@@ -105,6 +115,21 @@ impl Passage {
         let protected = self.route != Route::Public;
         headers::for_browser(head, protected, &self.arrival.settings.config)
             .map_err(|_| crate::sessions::StoreUnknown("an answer's head cannot be rewritten".into()))?;
+        Ok(())
+    }
+
+    /// Releases what of a withheld login answer still waits, though no factor is owed any more.
+    async fn release_owed(&self, door: &Doorstep, head: &mut ResponseHeader) -> Result<(), Unknown> {
+        let Who::Session(session) = &self.who else {
+            return Ok(());
+        };
+        if self.owed.is_empty() {
+            return Ok(());
+        }
+        door.change_vault(session, door.now(), |vault| vault.waiting.take().is_some()).await?;
+        for owed in &self.owed {
+            append_cookie(head, owed);
+        }
         Ok(())
     }
 

@@ -49,7 +49,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the operating system gives no threads")?;
-    let conf = Arc::new(server_conf(&config));
+    let conf = server_conf(&config);
     let listen = config.listen.clone();
     let ops_address = config.ops.address;
     let ops_token = ops::Token::read(config.ops.token_file.as_deref())?;
@@ -71,8 +71,9 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     });
     background.spawn(reload_on_hangup(Arc::clone(&doorstep)));
 
-    let mut server = Server::new_with_opt_and_conf(None, ServerConf::clone(&conf));
+    let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
+    let conf = Arc::clone(&server.configuration);
     let ops_app = http_proxy(&conf, OpsHooks(ops::router(Arc::clone(&doorstep), ops_token)));
     let mut ops_service: Service<HttpProxy<OpsHooks>> = Service::new("ops".into(), ops_app);
     ops_service.add_tcp(&ops_address.to_string());
