@@ -14,7 +14,7 @@ use super::refusal::Stop;
 use super::{CHALLENGE, Told};
 use crate::access::{Entry, LiveSession};
 use crate::clock::Timestamp;
-use crate::factors::challenge::{SmsOutcome, Verdict, View};
+use crate::factors::challenge::{Opening, SmsOutcome, Verdict, View};
 
 type Answer = Result<http::Response<Bytes>, Stop>;
 
@@ -65,12 +65,8 @@ async fn reopened(desk: &Desk, request: Request) -> Answer {
         Stage::Owed(session) => session,
         Stage::Stands(session) => return Ok(desk.through(&onward(session))),
     };
-    if desk
-        .door
-        .challenge_for(session, true, desk.now())
-        .await?
-        .is_some()
-    {
+    let opening = desk.door.challenge_for(session, true, desk.now()).await?;
+    if !matches!(opening, Opening::Limited { .. }) {
         return Ok(desk.moved_to("pending", CHALLENGE));
     }
     let view = desk.view(session).await?;
@@ -120,6 +116,7 @@ async fn verified(desk: &Desk, request: Request) -> Answer {
     let (word, problem) = match desk.door.verify_token(session, typed, desk.now()).await? {
         Verdict::Verified { entry, .. } => return Ok(desk.enter(&entry)),
         Verdict::MayEnrol => return Ok(desk.moved_to("may_enrol", ENROL)),
+        Verdict::Ended => return Err(desk.sign_in_again()),
         Verdict::Overtaken => return Err(Told::Retry.into()),
         Verdict::Locked { until } => return desk.locked(session, until).await,
         Verdict::RanOut => return desk.ran_out(session).await,

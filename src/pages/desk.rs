@@ -113,7 +113,7 @@ impl Desk {
         Err(Told::NotKnown.into())
     }
 
-    fn sign_in_again(&self) -> Stop {
+    pub(super) fn sign_in_again(&self) -> Stop {
         let login = self.login_page();
         Told::SignInAgain { login }.into()
     }

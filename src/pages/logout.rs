@@ -17,7 +17,7 @@ pub(super) async fn logout(desk: Desk, request: Request) -> Response {
 
 async fn ended(desk: &Desk, request: Request) -> Result<http::Response<Bytes>, Stop> {
     let (session, _) = desk.posted(request).await?;
-    desk.door.end_session(session, desk.now()).await?;
+    desk.door.end_session(session).await?;
     Ok(desk.signed_out())
 }
 
