@@ -54,3 +54,39 @@ key_file = "{KEYS}"
 "#
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, SmsProvider, StoreSettings};
+    use std::path::Path;
+
+    #[test]
+    fn the_real_parser_takes_it_as_it_is_meant() {
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let config = Config::parse(&text(at(8080), at(2), at(3)), Path::new("/demo/doorstep.toml"))
+            .unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(config.listen.address, at(8080));
+        assert!(config.listen.public_url.is_named_by("127.0.0.1:8080"));
+        assert_eq!(config.portal.name, "Partner Portal");
+        assert_eq!(config.portal.upstream.origin.port(), 2);
+        assert_eq!(config.ops.address, at(3));
+        assert_eq!(config.key_file, Path::new("/demo/doorstep.key"));
+        assert!(matches!(config.sessions.store, StoreSettings::Memory));
+        let rules = &config.portal.rules;
+        assert_eq!(rules.logins[0].username.field(), "email");
+        assert_eq!(
+            rules.login_page.address(Some("/devices/7?tab=log")),
+            "/login?next=%2Fdevices%2F7%3Ftab%3Dlog"
+        );
+        let sms = config.factors.sms.expect("SMS is configured");
+        let SmsProvider::File { path } = sms.provider else {
+            panic!("{sms:?}")
+        };
+        assert_eq!(path, Path::new("/demo/sms.jsonl"));
+        assert!(
+            config.directory.url.reveal().ends_with("/demo/doorstep.db"),
+            "relative to the file's folder"
+        );
+    }
+}
