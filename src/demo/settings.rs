@@ -89,4 +89,16 @@ mod tests {
             "relative to the file's folder"
         );
     }
+
+    #[test]
+    fn the_configuration_in_the_readme_is_one() {
+        let readme = include_str!("../../README.md");
+        let block = readme
+            .split("```toml\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next())
+            .unwrap();
+        let config = Config::parse(block, Path::new("/etc/doorstep/doorstep.toml"));
+        assert!(config.is_ok(), "{}", config.unwrap_err());
+    }
 }

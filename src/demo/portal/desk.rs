@@ -23,6 +23,7 @@ struct Dashboard {
     devices: Vec<&'static Device>,
     open: usize,
     online: usize,
+    service: usize,
 }
 
 pub(super) async fn dashboard(
@@ -32,10 +33,12 @@ pub(super) async fn dashboard(
 ) -> Response {
     let tickets = app.tickets.of(&account.firm);
     let devices: Vec<_> = devices_of(&account.firm).collect();
+    let in_state = |state| devices.iter().filter(|device| device.state == state).count();
     let page = Dashboard {
         firm: account.firm.clone(),
         open: tickets.iter().filter(|ticket| ticket.state != "closed").count(),
-        online: devices.iter().filter(|device| device.state == "online").count(),
+        online: in_state("online"),
+        service: in_state("needs service"),
         tickets,
         devices,
         frame: Frame::new("Dashboard", Some(account), &headers),

@@ -74,7 +74,7 @@ impl PortalApp {
         self
     }
 
-    /// Notes every request in `seen`, which keeps the first [`recorder::KEPT`].
+    /// Notes every request in `seen`, which keeps the first ten thousand.
     #[must_use]
     pub fn with_recorder(mut self, seen: SeenLog) -> Self {
         self.seen = Some(seen);
