@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
-    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Refuses a Host that is not ours (another site's name that was pointed here), and changes that another
 /// site's page sends.
@@ -37,7 +37,8 @@ pub(super) async fn own_pages_only(State(own): State<SocketAddr>, request: Reque
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // `no-referrer` would turn the switches' own Origin into `null`.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     answer
 }
 

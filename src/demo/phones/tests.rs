@@ -3,13 +3,15 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::routing::{get, post};
+use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
 use super::view::phone;
 use super::*;
-use crate::clock::Timestamp;
-use crate::demo::seed::people;
-use crate::secret::random_id;
+use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::demo::seed::{self, people};
+use crate::demo::workspace::Workspace;
+use crate::secret::{KeyRing, random_id};
 
 fn guarded() -> Router {
     let own = SocketAddr::from(([127, 0, 0, 1], 9000));
@@ -145,4 +147,94 @@ async fn what_the_page_answers_stays_on_it() {
         policy.contains("default-src 'none'") && !policy.contains("unsafe"),
         "{policy}"
     );
+}
+
+/// The real page over a real directory with the demo's people in it.
+async fn played() -> (Router, Workspace) {
+    let workspace = Workspace::new().unwrap();
+    let keys = Arc::new(KeyRing::create(&workspace.join("keys")).unwrap());
+    let url = format!("sqlite://{}", workspace.join("doorstep.db").display());
+    let directory = Directory::open(&url, keys).await.unwrap();
+    let people: Arc<[Person]> = people().unwrap().into();
+    seed::fill(&directory, &people, SystemClock.now()).await.unwrap();
+    let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    let phones = Phones {
+        people,
+        directory,
+        messages: workspace.join("sms.jsonl"),
+        clock: Arc::new(SystemClock),
+        addresses: Addresses {
+            gateway: at(8080),
+            phones: at(9000),
+            portal: at(2),
+            ops: at(3),
+        },
+    };
+    (router(phones), workspace)
+}
+
+async fn asked(router: &Router, path: &str) -> String {
+    let request = Request::get(path)
+        .header("host", "127.0.0.1:9000")
+        .body(Body::empty())
+        .unwrap();
+    let answer = router.clone().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK, "{path}");
+    String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+async fn switched(router: &Router, firm: &str, enabled: &str) -> StatusCode {
+    let request = Request::post(format!("/firms/{firm}/two-factor"))
+        .header("host", "127.0.0.1:9000")
+        .header("origin", "http://127.0.0.1:9000")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from(format!("enabled={enabled}")))
+        .unwrap();
+    router.clone().oneshot(request).await.unwrap().status()
+}
+
+async fn policies(router: &Router) -> [bool; 2] {
+    let state: serde_json::Value = serde_json::from_str(&asked(router, "/state.json").await).unwrap();
+    [0, 1].map(|firm| state["firms"][firm]["two_factor"].as_bool().unwrap())
+}
+
+#[tokio::test]
+async fn the_switches_switch_their_own_firm_and_twice_is_as_once() {
+    let (router, _workspace) = played().await;
+    assert_eq!(policies(&router).await, [true, false]);
+    for (firm, enabled, now) in [
+        ("corp-b", "true", [true, true]),
+        ("corp-b", "true", [true, true]),
+        ("corp-a", "false", [false, true]),
+        ("corp-a", "false", [false, true]),
+        ("corp-b", "false", [false, false]),
+    ] {
+        assert_eq!(
+            switched(&router, firm, enabled).await,
+            StatusCode::SEE_OTHER,
+            "{firm} {enabled}"
+        );
+        assert_eq!(policies(&router).await, now, "{firm} {enabled}");
+    }
+    assert_eq!(switched(&router, "corp-c", "true").await, StatusCode::NOT_FOUND);
+    assert!(switched(&router, "corp-a", "perhaps").await.is_client_error());
+}
+
+#[tokio::test]
+async fn the_page_shows_everybody_and_the_messages_text_is_escaped() {
+    let (router, workspace) = played().await;
+    let message = serde_json::json!({
+        "to": "+14155550104", "text": "<b>1234</b>", "token": "1234", "at": "2026-11-24T14:30:00Z",
+    });
+    std::fs::write(workspace.join("sms.jsonl"), format!("{message}\n")).unwrap();
+    let page = asked(&router, "/").await;
+    for person in people().unwrap() {
+        assert!(
+            page.contains(person.login) && page.contains(person.phone),
+            "{}",
+            person.login
+        );
+    }
+    assert!(page.contains("data-copy=\"1234\""));
+    assert!(!page.contains("<b>1234"), "a message is text");
 }
