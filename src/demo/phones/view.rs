@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::demo::seed::FIRMS;
 
 /// How many messages a phone shows.
-const SHOWN: usize = 5;
+const SHOWN: usize = 3;
 
 /// Everything on the page.
 #[derive(Serialize)]
