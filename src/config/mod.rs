@@ -22,7 +22,7 @@ use ipnet::IpNet;
 
 pub use duration::{parse_duration, parse_limit, parse_positive_duration, show_duration};
 pub use error::{ConfigError, ConfigErrors};
-pub use explain::explain;
+pub use explain::{Part, explain, explanation};
 pub use origin::Origin;
 
 use crate::directory::TotpShape;

@@ -6,8 +6,8 @@ use http::Method;
 
 use super::portal::Places;
 use super::reader::Reader;
-use crate::gate::PortalRules;
 use crate::gate::rules::{LoginRule, Matcher};
+use crate::gate::{Glob, PortalRules};
 
 /// Whether some text matches both globs. Texts are short and this runs once: plain dynamic programming over
 /// the places in both.
@@ -118,15 +118,34 @@ fn entries_meet(one: &Matcher, other: &Matcher) -> bool {
         && !exclude(&one.form, &other.form)
 }
 
-/// One of the things that a request may be classed as.
-struct Named<'a> {
+/// A part of the rules, with its place in the file.
+struct Named<'a, T> {
     kind: &'static str,
     path: &'a str,
     place: &'a Range<usize>,
+    rule: &'a T,
+}
+
+fn named<'a, T>(
+    kind: &'static str,
+    rules: &'a [T],
+    places: &'a [Range<usize>],
+    path: impl Fn(&T) -> &str,
+) -> Vec<Named<'a, T>> {
+    rules
+        .iter()
+        .zip(places)
+        .map(|(rule, place)| Named {
+            kind,
+            path: path(rule),
+            place,
+            rule,
+        })
+        .collect()
 }
 
 impl Reader<'_> {
-    fn overlap(&mut self, here: &Named<'_>, there: &Named<'_>, what_to_do: &str) {
+    fn overlap<T, U>(&mut self, here: &Named<'_, T>, there: &Named<'_, U>, what_to_do: &str) {
         let line = self.line(there.place);
         let what = format!(
             "overlapping routes: {} {:?} and {} {:?} (line {line}) match the same requests; {what_to_do}",
@@ -138,51 +157,28 @@ impl Reader<'_> {
 
 /// Refuses rules under which one request would be two things at once.
 pub(super) fn check_routes(reader: &mut Reader<'_>, rules: &PortalRules, places: &Places) {
-    let named = |kind, list: &'static str, path, index: usize| {
-        let places = match list {
-            "public" => &places.public,
-            "closed" => &places.closed,
-            "logout" => &places.logout,
-            _ => &places.logins,
-        };
-        places.get(index).map(|place| Named { kind, path, place })
-    };
-    let public = |i: usize, m| named("public", "public", m, i);
-    let logins: Vec<(&LoginRule, Named<'_>)> = rules
-        .logins
-        .iter()
-        .enumerate()
-        .filter_map(|(i, rule)| Some((rule, named("the login rule", "login", rule.path.as_str(), i)?)))
-        .collect();
-    let logouts: Vec<(&Matcher, Named<'_>)> = rules
-        .logout
-        .iter()
-        .enumerate()
-        .filter_map(|(i, entry)| Some((entry, named("logout", "logout", entry.path.as_str(), i)?)))
-        .collect();
-    let publics: Vec<(&Matcher, Named<'_>)> = rules
-        .public
-        .iter()
-        .enumerate()
-        .filter_map(|(i, entry)| Some((entry, public(i, entry.path.as_str())?)))
-        .collect();
-    let closed: Vec<Named<'_>> = rules
-        .closed
-        .iter()
-        .enumerate()
-        .filter_map(|(i, glob)| named("closed", "closed", glob.as_str(), i))
-        .collect();
-
-    for (index, (entry, here)) in publics.iter().enumerate() {
-        for (_, there) in logins.iter().filter(|(login, _)| meets_login(entry, login)) {
-            reader.overlap(here, there, "a login must be seen as one: take its method or path out of public, or tell them apart by form or query");
+    let public = named("public", &rules.public, &places.public, |entry| {
+        entry.path.as_str()
+    });
+    let logout = named("logout", &rules.logout, &places.logout, |entry| {
+        entry.path.as_str()
+    });
+    let closed = named("closed", &rules.closed, &places.closed, Glob::as_str);
+    let logins = named("the login rule", &rules.logins, &places.logins, |rule| {
+        rule.path.as_str()
+    });
+    for (index, here) in public.iter().enumerate() {
+        for there in logins.iter().filter(|there| meets_login(here.rule, there.rule)) {
+            let what = "a login must be seen as one: narrow public by methods, form or query";
+            reader.overlap(here, there, what);
         }
-        for (_, there) in logouts.iter().filter(|(logout, _)| entries_meet(entry, logout)) {
+        for there in logout.iter().filter(|there| entries_meet(here.rule, there.rule)) {
             reader.overlap(here, there, "a logout must be seen as one: take it out of public");
         }
-        for (_, there) in publics[..index]
+        for there in public
             .iter()
-            .filter(|(earlier, _)| same_entry(entry, earlier))
+            .take(index)
+            .filter(|there| same_entry(here.rule, there.rule))
         {
             reader.overlap(here, there, "take one of them out");
         }
@@ -190,14 +186,11 @@ pub(super) fn check_routes(reader: &mut Reader<'_>, rules: &PortalRules, places:
             reader.overlap(here, there, "a path is public or closed: take one of them out");
         }
     }
-    for (logout, here) in &logouts {
-        for (_, there) in logins.iter().filter(|(login, _)| meets_login(logout, login)) {
+    for here in &logout {
+        for there in logins.iter().filter(|there| meets_login(here.rule, there.rule)) {
             reader.overlap(here, there, "tell them apart by method, form or query");
         }
-        for there in closed
-            .iter()
-            .filter(|there| covers(there.path, logout.path.as_str()))
-        {
+        for there in closed.iter().filter(|there| covers(there.path, here.path)) {
             reader.overlap(
                 here,
                 there,
@@ -205,19 +198,17 @@ pub(super) fn check_routes(reader: &mut Reader<'_>, rules: &PortalRules, places:
             );
         }
     }
-    for (index, (login, here)) in logins.iter().enumerate() {
+    for (index, here) in logins.iter().enumerate() {
         for there in closed.iter().filter(|there| globs_overlap(there.path, here.path)) {
             reader.overlap(there, here, "nobody could sign in: take the login out of closed");
         }
-        for (_, there) in logins[..index]
+        for there in logins
             .iter()
-            .filter(|(earlier, _)| logins_meet(login, earlier))
+            .take(index)
+            .filter(|there| logins_meet(here.rule, there.rule))
         {
-            reader.overlap(
-                here,
-                there,
-                "tell them apart by where, such as where = { form = { action = \"login\" } }",
-            );
+            let what = "tell them apart by where, such as where = { form = { action = \"login\" } }";
+            reader.overlap(here, there, what);
         }
     }
 }
