@@ -188,7 +188,13 @@ impl Door {
     ) -> pingora::Result<Result<Classed, BodyRefused>> {
         let rules = &arrival.settings.config.portal.rules;
         let limit = match class_head(rules, &arrival.method, &arrival.target) {
-            HeadClass::Settled(route) => return Ok(Ok(Classed { route, body: None, form: None })),
+            HeadClass::Settled(route) => {
+                // A GET with a body that nobody read may carry a username all the same.
+                let has_body = !session.as_downstream_mut().is_body_empty();
+                let reads = matches!(arrival.method, Method::GET | Method::HEAD | Method::OPTIONS);
+                let route = if reads && has_body { route.with_unread_body() } else { route };
+                return Ok(Ok(Classed { route, body: None, form: None }));
+            }
             HeadClass::NeedsBody { limit } => limit,
         };
         let body = match own::read_body(session, limit).await? {

@@ -225,3 +225,125 @@ fn wording(told: &Told, portal: &str) -> (&'static str, Words) {
         Told::BadRequest(why) => ("Not understood", plain(why)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::header;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_795_526_400_000);
+
+    fn login() -> String {
+        "/login?next=%2F".to_owned()
+    }
+
+    #[test]
+    fn pages_and_scripts_are_told_the_same_in_their_own_ways() {
+        let until = Timestamp(NOW.0 + 90_500);
+        for (what, page, script, error, wait) in [
+            (
+                Told::SignInAgain { login: login() },
+                401,
+                401,
+                "sign_in_required",
+                None,
+            ),
+            (
+                Told::SignIn { login: login() },
+                303,
+                401,
+                "sign_in_required",
+                None,
+            ),
+            (Told::SecondFactor, 303, 401, "second_factor_required", None),
+            (Told::Retry, 409, 401, "retry", None),
+            (Told::Closed, 403, 403, "closed", None),
+            (Told::NotKnown, 403, 403, "unknown_employee", None),
+            (
+                Told::TooManyLogins { until },
+                429,
+                429,
+                "too_many_logins",
+                Some("91"),
+            ),
+            (Told::TooLarge, 413, 413, "too_large", None),
+            (Told::CannotTell, 503, 503, "unavailable", Some("10")),
+            (
+                Told::PortalDown { status: 502 },
+                502,
+                502,
+                "portal_unavailable",
+                Some("10"),
+            ),
+            (
+                Told::PortalDown { status: 504 },
+                504,
+                504,
+                "portal_unavailable",
+                Some("10"),
+            ),
+            (Told::LoginNotUnderstood, 502, 502, "login_not_understood", None),
+            (Told::NotFound, 404, 404, "not_found", None),
+        ] {
+            for (asker, status) in [(Asker::Page, page), (Asker::Script, script)] {
+                let answer = told(&what, asker, "Portal", NOW);
+                assert_eq!(answer.status(), status, "{what:?} {asker:?}");
+                let given = answer
+                    .headers()
+                    .get(header::RETRY_AFTER)
+                    .map(|v| v.to_str().unwrap());
+                assert_eq!(given, wait, "{what:?} {asker:?}");
+                assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
+                assert!(!answer.headers().contains_key(header::SET_COOKIE));
+                assert_eq!(answer.headers().contains_key(header::LOCATION), status == 303);
+            }
+            let answer = told(&what, Asker::Script, "Portal", NOW);
+            let body: Value = serde_json::from_slice(answer.body()).unwrap();
+            assert_eq!(body["error"], error);
+        }
+    }
+
+    #[test]
+    fn a_script_learns_where_to_go() {
+        let answer = told(&Told::SecondFactor, Asker::Script, "Portal", NOW);
+        assert_eq!(
+            answer.body(),
+            r#"{"error":"second_factor_required","challenge":"/.doorstep/challenge"}"#
+        );
+        assert_eq!(answer.headers()["doorstep-challenge"], "/.doorstep/challenge");
+        let answer = told(&Told::SignIn { login: login() }, Asker::Script, "Portal", NOW);
+        assert_eq!(
+            answer.body(),
+            r#"{"error":"sign_in_required","login":"/login?next=%2F"}"#
+        );
+    }
+
+    #[test]
+    fn a_page_is_sent_to_login_and_challenge() {
+        let answer = told(&Told::SignIn { login: login() }, Asker::Page, "Portal", NOW);
+        assert_eq!(answer.headers()[header::LOCATION], "/login?next=%2F");
+        let answer = told(&Told::SecondFactor, Asker::Page, "Portal", NOW);
+        assert_eq!(answer.headers()[header::LOCATION], "/.doorstep/challenge");
+        let broken = Told::SignIn {
+            login: "/a\r\nset-cookie: x".to_owned(),
+        };
+        let answer = told(&broken, Asker::Page, "Portal", NOW);
+        assert_eq!(answer.headers()[header::LOCATION], "/");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_is_said_in_plain_words() {
+        for asker in [Asker::Page, Asker::Script] {
+            let answer = told(&Told::BadRequest("No Host."), asker, "Portal", NOW);
+            assert_eq!(
+                (answer.status(), &answer.body()[..]),
+                (StatusCode::BAD_REQUEST, &b"No Host."[..])
+            );
+            assert_eq!(
+                answer.headers()[header::CONTENT_TYPE],
+                "text/plain; charset=utf-8"
+            );
+        }
+    }
+}

@@ -88,4 +88,3 @@ all('[data-again]').forEach(again);
 all('.token').forEach(submitsWhenFilled);
 all('form[data-swap]').forEach(swaps);
 all('[data-watch]').forEach((form) => watch(form.dataset.watch));
-all('[aria-invalid]').forEach((field) => field.focus());
