@@ -262,3 +262,6 @@ impl Destination {
         self.own && holds(&self.url[url::Position::BeforePath..url::Position::AfterQuery])
     }
 }
+
+#[cfg(test)]
+mod tests;

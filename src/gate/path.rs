@@ -103,11 +103,12 @@ impl Target {
 
     /// Whether some server could read it as one of doorstep's own addresses: never forwarded.
     pub fn looks_own(&self) -> bool {
-        if self.plain && !self.path().contains('%') {
+        let own = OWN.trim_start_matches('/');
+        if self.plain && reading::is_the_only_one(self.path()) {
             let first = self.path().split('/').nth(1).unwrap_or_default();
-            return reading::bare(first).eq_ignore_ascii_case(&OWN[1..]);
+            return first.eq_ignore_ascii_case(own);
         }
-        reading::has_segment(self.path(), &OWN[1..])
+        reading::has_segment(self.path(), own)
     }
 
     /// The same target without one `;NAME=ID` in its path, where NAME is one of `names` (letters' case aside)
@@ -206,3 +207,6 @@ fn must_be_escaped(byte: u8) -> bool {
 fn is_plain_char(c: char) -> bool {
     c.is_ascii() || (!reading::vanishes(c) && reading::ascii_twin(c).is_none() && !reading::folds_to_ascii(c))
 }
+
+#[cfg(test)]
+mod tests;

@@ -186,3 +186,6 @@ fn fold(name: &str) -> Cow<'_, str> {
     }
     Cow::Owned(folded)
 }
+
+#[cfg(test)]
+mod tests;
