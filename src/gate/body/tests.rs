@@ -238,3 +238,18 @@ fn i4_a_multipart_body_that_can_be_read_in_two_ways_is_bad() {
         );
     }
 }
+
+#[test]
+fn i12_what_people_type_is_not_in_debug() {
+    let body = read(
+        &[("content-type", "application/x-www-form-urlencoded")],
+        b"email=anna&password=hunter2",
+    );
+    let shown = format!("{:?}", body.unwrap());
+    assert!(
+        shown.contains("password") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+    let target = crate::gate::Target::parse(b"/a?access_token=hunter2").unwrap();
+    assert!(!format!("{target:?}").contains("hunter2"));
+}

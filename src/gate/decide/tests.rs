@@ -95,10 +95,7 @@ fn standing(says: Says, stands: Stands) -> Option<EmployeeStanding> {
         networks: vec![text.parse().unwrap()],
         ..Policy::default()
     };
-    let (earlier, later) = (
-        NOW.minus(Duration::from_millis(1)),
-        NOW.plus(Duration::from_millis(1)),
-    );
+    let later = NOW.plus(Duration::from_millis(1));
     let two_factor = match says {
         Says::Off => TwoFactor {
             enabled: false,
@@ -142,11 +139,7 @@ fn standing(says: Says, stands: Stands) -> Option<EmployeeStanding> {
             },
             break_glass: match says {
                 Says::BreakGlass => Some(later),
-                Says::BreakGlassOver => Some(if says == Says::BreakGlassOver {
-                    NOW
-                } else {
-                    earlier
-                }),
+                Says::BreakGlassOver => Some(NOW),
                 _ => None,
             },
         },
