@@ -3,6 +3,7 @@
 
 use http::Method;
 
+use super::Glob;
 use super::body::{BadBody, FormBody};
 use super::login::{self, BadLogin};
 use super::path::Target;
@@ -250,15 +251,12 @@ impl<'a> Classing<'a> {
 
     fn carries_a_session(&self) -> bool {
         let can_carry = |name: &str| {
-            self.rules
-                .session_parameters
-                .iter()
+            let parameters = self.rules.session_parameters.iter().map(String::as_str);
+            let cookies = &self.rules.session_cookies;
+            parameters
+                .chain(cookies.iter().map(Glob::as_str))
                 .any(|known| same_name(name, known))
-                || self
-                    .rules
-                    .session_cookies
-                    .iter()
-                    .any(|glob| glob.matches_folded(name.trim()))
+                || cookies.iter().any(|glob| glob.matches_folded(name.trim()))
         };
         self.query.names().any(can_carry) || self.form().is_some_and(|form| form.names().any(can_carry))
     }
@@ -395,10 +393,26 @@ fn fit(name: &str, value: &str, here: &Fields, there: Option<&Fields>) -> Fit {
     if here.is_ambiguous() || there.is_ambiguous() {
         return Fit::Unclear;
     }
-    let is_it = |mentions: &Mentions<'_>| mentions.exact.first().map(|field| field.value == value);
-    match (is_it(&here), is_it(&there)) {
-        (Some(true), None | Some(true)) => Fit::Yes,
-        (Some(false) | None, None | Some(false)) => Fit::No,
+    match (likeness(&here, value), likeness(&there, value)) {
+        (Some(Fit::Yes), None | Some(Fit::Yes)) => Fit::Yes,
+        (Some(Fit::No) | None, None | Some(Fit::No)) => Fit::No,
         _ => Fit::Unclear,
     }
+}
+
+/// Whether a field's one value is the one a rule names. Some portals drop case and punctuation before they
+/// look (DokuWiki's `do` is one), so what differs only there is unclear.
+fn likeness(mentions: &Mentions<'_>, value: &str) -> Option<Fit> {
+    let field = mentions.exact.first()?;
+    let bare = |text: &str| {
+        text.chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect::<String>()
+    };
+    Some(match &field.value {
+        sent if sent == value => Fit::Yes,
+        sent if bare(sent) == bare(value) => Fit::Unclear,
+        _ => Fit::No,
+    })
 }

@@ -113,4 +113,8 @@ pub fn without_names(rules: &PortalRules, target: &Target) -> String {
 }
 
 #[cfg(test)]
+mod login_tests;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
