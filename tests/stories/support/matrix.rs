@@ -1,20 +1,18 @@
-/// One story, told once over the memory store and once over Redis.
+/// Tells each of these stories (`async fn name(kind: StoreKind)`) once over the memory store and once over
+/// Redis.
 macro_rules! over_each_store {
-    ($(async fn $name:ident($kind:ident) $story:block)*) => {$(
+    ($($name:ident),* $(,)?) => {$(
         mod $name {
-            #[allow(unused_imports)]
-            use super::*;
-
-            async fn story($kind: $crate::support::StoreKind) $story
+            use crate::support::StoreKind;
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn memory() {
-                story($crate::support::StoreKind::Memory).await;
+                super::$name(StoreKind::Memory).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn redis() {
-                story($crate::support::StoreKind::Redis).await;
+                super::$name(StoreKind::Redis).await;
             }
         }
     )*};

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 pub use answer::Answer;
 pub use browser::Browser;
 pub use gateway::Gateway;
-pub use portal::{Portal, Reply, Seen};
+pub use portal::{Portal, Reply};
 pub use stores::{Postgres, Redis, StoreKind};
 pub use token::{TotpKey, last_sms};
 pub use world::World;

@@ -25,11 +25,6 @@ impl TotpKey {
         self.key.generate(step * PERIOD).to_string()
     }
 
-    /// What the app shows now.
-    pub fn now(&self) -> String {
-        self.at_step(current_step())
-    }
-
     /// A key that no earlier call gave out, waiting for the next step where it must: within the skew of
     /// one step that the gateway allows, never on the edge of it.
     pub async fn fresh(&mut self) -> String {

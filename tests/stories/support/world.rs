@@ -93,6 +93,12 @@ impl World {
         browser
     }
 
+    /// The same with a key enrolled since.
+    pub async fn anna_signed_in_with(&mut self, uri: &str) -> Browser {
+        self.anna = TotpKey::new(uri);
+        self.anna_signed_in().await
+    }
+
     /// CAROL's browser, signed in with both factors.
     pub async fn carol_signed_in(&mut self) -> Browser {
         let browser = Browser::at(&self.gateway);

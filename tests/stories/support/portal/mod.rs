@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use reply::{Framing, Reply};
+pub use reply::Reply;
 pub use wire::Seen;
 
 use super::process::free_address;
@@ -98,6 +98,7 @@ struct State {
     made: u64,
     overrides: HashMap<String, Reply>,
     uploaded: u64,
+    connections: usize,
 }
 
 /// The portal, for as long as this lives.
@@ -120,6 +121,10 @@ impl Portal {
         let shared = state.clone();
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                shared
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .connections += 1;
                 tokio::spawn(wire::serve(stream, shared.clone()));
             }
         });
@@ -194,6 +199,11 @@ impl Portal {
         let id = self.state().new_session();
         self.state().sessions.insert(id.clone(), Some(login.to_owned()));
         id
+    }
+
+    /// Connections it has accepted.
+    pub fn connections(&self) -> usize {
+        self.state().connections
     }
 
     /// Bytes received at `/app/upload`.
