@@ -1,20 +1,31 @@
 //! What happens to a session when a login is accepted, a factor verified, a logout asked: the one place
 //! where session store and directory meet.
 
+mod belongings;
+mod cookies;
+mod entry;
+mod exceptions;
+mod login;
+mod logout;
 mod visitor;
+mod who;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use cookies::{DEVICE_NAMES, SESSION_NAMES, session_cookie_name};
+pub use entry::{Entry, onward};
+pub use exceptions::Noted;
+pub use login::{Accepted, LoginCheck, LoginOutcome};
 pub use visitor::{LiveSession, Visitor, Who};
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::directory::{Copies, Directory, DirectoryUnknown};
-use crate::gate::FactorKind;
+use crate::directory::{ChangeRefused, Copies, Directory, DirectoryUnknown};
+use crate::ops::Metrics;
 use crate::providers::SmsSender;
-use crate::secret::{KeyRing, SessionToken};
+use crate::secret::KeyRing;
 use crate::sessions::{SessionStore, StoreUnknown};
 
 /// What a reload replaces, as one.
@@ -39,6 +50,10 @@ pub struct Doorstep {
     pub keys: Arc<KeyRing>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Which exceptions were audited already.
+    pub noted: Noted,
 }
 
 impl Doorstep {
@@ -59,42 +74,12 @@ pub enum Unknown {
     Directory(#[from] DirectoryUnknown),
 }
 
-/// The way in, after a factor was verified.
-#[derive(Debug)]
-pub struct Entry {
-    /// The browser's new token; [`Doorstep::session_cookie`] makes its cookie.
-    pub token: SessionToken,
-    /// Where to: a path (and query) of the portal.
-    pub location: String,
-    /// The portal's `pass_cookies` that were withheld, as Set-Cookie values.
-    pub cookies: Vec<String>,
-}
-
-#[allow(unused_variables, clippy::unused_async)]
-impl Doorstep {
-    /// Raises a session to level `second_factor` under a new token: the session before it ends. `None` where
-    /// another request did so first (answer 409, try again).
-    pub async fn raise(
-        &self,
-        session: &LiveSession,
-        factor: FactorKind,
-        now: Timestamp,
-    ) -> Result<Option<Entry>, Unknown> {
-        unimplemented!()
-    }
-
-    /// Ends a session: recorded in the directory first, then removed from the store.
-    pub async fn end_session(&self, session: &LiveSession, now: Timestamp) -> Result<(), Unknown> {
-        unimplemented!()
-    }
-
-    /// The Set-Cookie value that hands a token to the browser.
-    pub fn session_cookie(&self, token: &SessionToken) -> String {
-        unimplemented!()
-    }
-
-    /// The Set-Cookie value that takes the token back.
-    pub fn clear_session_cookie(&self) -> String {
-        unimplemented!()
+impl From<ChangeRefused> for Unknown {
+    /// For changes that the gateway makes by itself and that only fail where the directory does.
+    fn from(refused: ChangeRefused) -> Self {
+        match refused {
+            ChangeRefused::Unknown(unknown) => Self::Directory(unknown),
+            other => Self::Directory(DirectoryUnknown(other.to_string())),
+        }
     }
 }

@@ -1,6 +1,17 @@
 //! The configuration: what the file says, compiled into types that cannot hold nonsense.
 
+mod duration;
+mod error;
+mod explain;
+mod factors;
+mod login;
 mod origin;
+mod overlap;
+mod portal;
+mod read;
+mod reader;
+mod sections;
+mod text;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +20,9 @@ use std::time::Duration;
 use http::HeaderName;
 use ipnet::IpNet;
 
+pub use duration::{parse_duration, parse_limit, parse_positive_duration, show_duration};
+pub use error::{ConfigError, ConfigErrors};
+pub use explain::{Part, explain, explanation};
 pub use origin::Origin;
 
 use crate::directory::TotpShape;
@@ -40,7 +54,7 @@ pub struct Config {
 }
 
 /// `[listen]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// Where the public listener is bound.
     pub address: SocketAddr,
@@ -64,7 +78,7 @@ pub struct Tls {
 }
 
 /// `[ops]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ops {
     /// Where health, metrics and the admin API are served.
     pub address: SocketAddr,

@@ -1,9 +1,12 @@
-//! The challenge: what the page shows, what is sent, and the verdict over a typed token.
+//! The challenge: opened, shown, and how it stands.
 
-use crate::access::{Doorstep, Entry, LiveSession, Unknown};
+use super::send::PAUSE;
+pub use super::send::SmsOutcome;
+pub use super::verify::Verdict;
+use super::waiting::{Named, Standing, TRIES, Waiting, too_busy};
+use crate::access::{Doorstep, LiveSession, Unknown};
 use crate::clock::Timestamp;
-use crate::gate::FactorKind;
-use crate::sessions::{Challenge, Versioned};
+use crate::sessions::{Allowance, Challenge, ChallengeId, ChallengeState, Level, SentToken, Versioned};
 
 /// What the challenge page shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +21,7 @@ pub struct View {
     pub sms_sent: Option<SmsSent>,
     /// Locked until then.
     pub locked_until: Option<Timestamp>,
-    /// The challenge ran out.
+    /// The challenge ran out, or none could be opened.
     pub ran_out: bool,
     /// Nothing is enrolled that the firm allows.
     pub nothing_enrolled: bool,
@@ -39,61 +42,15 @@ pub struct SmsSent {
     pub again_from: Timestamp,
 }
 
-/// How sending a token went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SmsOutcome {
-    /// It is on its way.
-    Sent(SmsSent),
-    /// Not before this moment (one per 30 s, or a limit).
-    Limited {
-        /// Then.
-        until: Timestamp,
-    },
-    /// The provider is down.
-    Unavailable,
-    /// No usable number, or the firm allows no SMS.
-    NoNumber,
-    /// Guessing is locked, so no token is sent.
-    Locked {
-        /// Until then.
-        until: Timestamp,
-    },
-    /// The challenge ran out or was verified meanwhile.
-    Over,
-}
-
-/// The verdict over a typed token.
-#[derive(Debug)]
-pub enum Verdict {
-    /// It is right: the way in.
-    Verified {
-        /// By which factor.
-        factor: FactorKind,
-        /// The way in.
-        entry: Entry,
-    },
-    /// A one-time passcode was right: the holder may enrol a factor now.
-    MayEnrol,
-    /// It is not right; so many tries are left.
-    Wrong {
-        /// Tries left before the lock.
-        left: u32,
-    },
-    /// It was right once, and ran out.
-    Expired,
-    /// It was used before.
-    Used,
-    /// Too many tries.
-    Locked {
-        /// Until then.
-        until: Timestamp,
-    },
-    /// The challenge ran out.
-    RanOut,
-    /// Another factor or request was faster: answer 409, try again.
-    Overtaken,
-    /// Nothing is enrolled that could judge it.
-    NothingEnrolled,
+impl From<&SentToken> for SmsSent {
+    fn from(token: &SentToken) -> Self {
+        Self {
+            number: token.shown_number.clone(),
+            at: token.sent,
+            expires: token.expires,
+            again_from: token.sent.plus(PAUSE),
+        }
+    }
 }
 
 /// How the challenge stands, for `challenge/status`.
@@ -107,41 +64,149 @@ pub enum Status {
     Locked,
 }
 
-#[allow(unused_variables, clippy::unused_async)]
+/// The challenge of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// It is open.
+    Open(Box<Versioned<Challenge>>),
+    /// It ran out: `reopen` would replace it.
+    RanOut,
+    /// Too many were opened for this employee.
+    Limited {
+        /// Not before this moment.
+        until: Timestamp,
+    },
+    /// The session owes no factor (any more): it is over, was raised, or nobody has signed in.
+    NotOwed,
+}
+
 impl Doorstep {
-    /// The session's open challenge; a new one where it has none and `reopen` or it never had one.
-    /// Changes the session's record to name it.
+    /// The session's open challenge: the one it names, or a new one where it never had one, or where that
+    /// ran out and `reopen` is asked. Names the new one in the session's record; of several requests at once
+    /// all get the same.
+    ///
+    /// # Errors
+    /// Where store or directory cannot answer.
     pub async fn challenge_for(
         &self,
         session: &LiveSession,
         reopen: bool,
         now: Timestamp,
-    ) -> Result<Option<Versioned<Challenge>>, Unknown> {
-        unimplemented!()
+    ) -> Result<Opening, Unknown> {
+        for _ in 0..TRIES {
+            let Standing::Waiting(waiting) = self.waiting(session, now).await? else {
+                return Ok(Opening::NotOwed);
+            };
+            match self.named(&waiting, now).await? {
+                Named::Open(challenge) => return Ok(Opening::Open(Box::new(challenge))),
+                Named::RanOut if !reopen => return Ok(Opening::RanOut),
+                // One that was verified and yet let nobody in (the store failed in between) is spent.
+                Named::None | Named::RanOut | Named::Verified => {}
+            }
+            if let Some(opening) = self.open(&waiting, now).await? {
+                return Ok(opening);
+            }
+        }
+        Err(too_busy())
+    }
+
+    /// Opens a challenge and names it in the session's record; `None` where another request changed that
+    /// first.
+    async fn open(&self, waiting: &Waiting, now: Timestamp) -> Result<Option<Opening>, Unknown> {
+        let settings = self.settings.load();
+        let config = &settings.config;
+        let key = self.limit_key("challenges_per_employee", "employee", waiting.login().folded());
+        let limit = config.limits.challenges_per_employee;
+        let ticket = match self.store.take(&key, limit, now).await? {
+            Allowance::Granted(ticket) => ticket,
+            Allowance::Refused { until } => return Ok(Some(Opening::Limited { until })),
+        };
+        let opened = Challenge {
+            id: ChallengeId::random(),
+            login: waiting.login().clone(),
+            opened: now,
+            expires: now.plus(config.factors.challenge_ttl),
+            state: ChallengeState::Open,
+            sms: Vec::new(),
+        };
+        self.store.create_challenge(&opened, now).await?;
+        let mut record = waiting.stored.record.clone();
+        if let Level::Password { challenge, .. } = &mut record.level {
+            *challenge = Some(opened.id.clone());
+        }
+        let version = waiting.stored.record_version;
+        if self.store.update(&record, version, now).await? {
+            let value = opened;
+            return Ok(Some(Opening::Open(Box::new(Versioned { value, version: 1 }))));
+        }
+        // Nothing names the one just made: it goes by itself when it runs out.
+        self.store.give_back(&ticket).await?;
+        Ok(None)
     }
 
     /// What the page shows for this session.
+    ///
+    /// # Errors
+    /// Where store or directory cannot answer.
     pub async fn challenge_view(&self, session: &LiveSession, now: Timestamp) -> Result<View, Unknown> {
-        unimplemented!()
-    }
-
-    /// Sends a token by SMS.
-    pub async fn send_sms(&self, session: &LiveSession, now: Timestamp) -> Result<SmsOutcome, Unknown> {
-        unimplemented!()
-    }
-
-    /// Judges a typed token and lets in where it is right.
-    pub async fn verify_token(
-        &self,
-        session: &LiveSession,
-        typed: &str,
-        now: Timestamp,
-    ) -> Result<Verdict, Unknown> {
-        unimplemented!()
+        let Standing::Waiting(waiting) = self.waiting(session, now).await? else {
+            return Ok(View::of_a_session_that_is_over(session));
+        };
+        let named = self.named(&waiting, now).await?;
+        let totp = waiting.has_totp();
+        let sends = self.settings.load().sms.is_some();
+        let phone = waiting.sms_phone().filter(|_| sends);
+        let sms_sent = match &named {
+            Named::Open(challenge) => challenge.value.sms.first(),
+            _ => None,
+        };
+        Ok(View {
+            login: waiting.login().to_string(),
+            totp,
+            sms_number: phone.map(|phone| phone.masked()),
+            sms_sent: sms_sent.filter(|token| now < token.expires).map(SmsSent::from),
+            locked_until: waiting.locked_until(now),
+            ran_out: matches!(named, Named::None | Named::RanOut),
+            nothing_enrolled: !totp && phone.is_none(),
+            firm_name: waiting.employee.standing.firm.name.clone(),
+        })
     }
 
     /// How the session's challenge stands.
+    ///
+    /// # Errors
+    /// Where store or directory cannot answer.
     pub async fn challenge_status(&self, session: &LiveSession, now: Timestamp) -> Result<Status, Unknown> {
-        unimplemented!()
+        let waiting = match self.waiting(session, now).await? {
+            Standing::Waiting(waiting) => waiting,
+            Standing::Ended => return Ok(Status::Expired),
+            // The next request under this token is told so.
+            Standing::Overtaken => return Ok(Status::Pending),
+        };
+        if waiting.locked_until(now).is_some() {
+            return Ok(Status::Locked);
+        }
+        Ok(match self.named(&waiting, now).await? {
+            Named::RanOut => Status::Expired,
+            Named::None | Named::Open(_) | Named::Verified => Status::Pending,
+        })
+    }
+}
+
+impl View {
+    /// It ended while the page was made: the next request says so.
+    fn of_a_session_that_is_over(session: &LiveSession) -> Self {
+        let holder = session.stored.record.level.holder();
+        let firm = session.standing.as_ref().map(|standing| &standing.firm);
+        Self {
+            login: holder.map_or_else(String::new, |holder| holder.login.to_string()),
+            totp: false,
+            sms_number: None,
+            sms_sent: None,
+            locked_until: None,
+            ran_out: true,
+            nothing_enrolled: false,
+            firm_name: firm.map_or_else(String::new, |firm| firm.name.clone()),
+        }
     }
 }

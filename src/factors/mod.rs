@@ -1,3 +1,17 @@
 //! The factors, one file each, and the challenge that they race in.
+//!
+//! A session that owes a factor is read anew from store and directory for each step ([`waiting`]). The page
+//! shows its [`challenge`]; [`send`] sends a token; [`verify`] judges what was typed ([`normalise`]) by
+//! [`passcode`], [`totp`] and [`sms`], in this order.
 
 pub mod challenge;
+pub mod normalise;
+pub mod passcode;
+pub mod send;
+pub mod sms;
+pub mod totp;
+pub mod verify;
+mod waiting;
+
+#[cfg(test)]
+mod tests;

@@ -55,9 +55,10 @@ pub struct Ask<'a> {
 pub enum Credentials {
     /// Nothing, and no cookie is kept from the answer.
     None,
-    /// The jar for public routes of an anonymous session.
+    /// The jar for public routes of an anonymous session; a new one where the session belongs to somebody
+    /// (who no longer counts): never their vault.
     PublicJar,
-    /// The jar for login pages and logins of an anonymous session.
+    /// The jar for login pages and logins of an anonymous session; likewise.
     LoginJar,
     /// The vault of a session whose login the portal accepted.
     Vault,
@@ -76,6 +77,9 @@ pub enum Refusal {
     Closed,
     /// A login that can be read in two ways, or names nobody: 400.
     BadLogin,
+    /// The login page with a username in its query: 303 to the page without it
+    /// ([`without_names`](super::route::without_names)).
+    LoginPageClean,
 }
 
 /// The outcome.
@@ -95,6 +99,106 @@ pub enum Verdict {
 
 /// Decides.
 pub fn decide(ask: &Ask<'_>) -> Verdict {
-    let _ = (ask, PasswordSuffices::No);
-    unimplemented!()
+    let person = Person::of(ask);
+    if matches!(ask.presence, Presence::Replaced) {
+        return replaced(ask.route);
+    }
+    match ask.route {
+        Route::Own => Verdict::Own,
+        Route::Closed => Verdict::Refuse(Refusal::Closed),
+        Route::BadLogin => Verdict::Refuse(Refusal::BadLogin),
+        Route::LoginPageWithName => Verdict::Refuse(Refusal::LoginPageClean),
+        Route::Login(rule) => Verdict::Login(rule),
+        Route::Logout => match person {
+            Person::Stranger => Verdict::Forward(Credentials::LoginJar, None),
+            Person::OwesFactor | Person::MayPass(_) => Verdict::Logout,
+        },
+        Route::Public => match person {
+            Person::Stranger => Verdict::Forward(Credentials::PublicJar, None),
+            Person::OwesFactor => Verdict::Forward(Credentials::None, None),
+            Person::MayPass(exception) => Verdict::Forward(Credentials::Vault, exception),
+        },
+        Route::LoginPage => match person {
+            Person::Stranger => Verdict::Forward(Credentials::LoginJar, None),
+            Person::OwesFactor => Verdict::Refuse(Refusal::SecondFactor),
+            Person::MayPass(exception) => Verdict::Forward(Credentials::Vault, exception),
+        },
+        Route::Protected | Route::Ambiguous => match person {
+            Person::Stranger if ask.route == Route::Protected && ask.anonymous == Anonymous::Forward => {
+                Verdict::Forward(Credentials::None, None)
+            }
+            Person::Stranger => Verdict::Refuse(Refusal::SignIn),
+            Person::OwesFactor => Verdict::Refuse(Refusal::SecondFactor),
+            Person::MayPass(exception) => Verdict::Forward(Credentials::Vault, exception),
+        },
+    }
+}
+
+/// A replaced token grants nothing; what anybody may have, it does not take away.
+fn replaced(route: Route) -> Verdict {
+    match route {
+        Route::Own => Verdict::Own,
+        Route::Closed => Verdict::Refuse(Refusal::Closed),
+        Route::BadLogin => Verdict::Refuse(Refusal::BadLogin),
+        Route::Public => Verdict::Forward(Credentials::None, None),
+        Route::LoginPage
+        | Route::LoginPageWithName
+        | Route::Login(_)
+        | Route::Logout
+        | Route::Protected
+        | Route::Ambiguous => Verdict::Refuse(Refusal::Retry),
+    }
+}
+
+/// Whether a session still counts, given where its holder stands now (I10): the employee is there, active, of
+/// the same firm, and was not signed out everywhere since. `None` (nobody of that name) is never enough.
+/// Whether the second factor still holds is another question.
+pub fn still_stands(level: &Level, standing: Option<&EmployeeStanding>) -> bool {
+    let Some(holder) = level.holder() else { return true };
+    standing.is_some_and(|standing| {
+        standing.active
+            && standing.login == holder.login
+            && standing.epoch == holder.employee_epoch
+            && holder.firm.as_ref() == Some(&standing.firm.id)
+    })
+}
+
+/// What a presence comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Person {
+    /// Nobody who is signed in.
+    Stranger,
+    /// The portal accepted the password, and that is not enough.
+    OwesFactor,
+    /// May use what is protected; the exception that makes it so, if one does.
+    MayPass(Option<Exception>),
+}
+
+impl Person {
+    fn of(ask: &Ask<'_>) -> Self {
+        let Presence::Session { level, standing } = ask.presence else {
+            return Self::Stranger;
+        };
+        let Some(holder) = level.holder() else {
+            return Self::Stranger;
+        };
+        let Some(standing) = standing else {
+            return if ask.pass_unknown && holder.firm.is_none() {
+                Self::MayPass(Some(Exception::UnknownEmployee))
+            } else {
+                Self::Stranger
+            };
+        };
+        if !still_stands(level, Some(standing)) {
+            return Self::Stranger;
+        }
+        if matches!(level, Level::SecondFactor { firm_epoch, .. } if *firm_epoch == standing.firm.epoch) {
+            return Self::MayPass(None);
+        }
+        match standing.firm.password_suffices(ask.client, ask.now) {
+            PasswordSuffices::PolicyOff => Self::MayPass(None),
+            PasswordSuffices::Exception(exception) => Self::MayPass(Some(exception)),
+            PasswordSuffices::No => Self::OwesFactor,
+        }
+    }
 }

@@ -14,7 +14,11 @@ pub struct Glob {
 #[derive(Clone)]
 enum Matcher {
     Exact,
-    Pattern(Regex),
+    Pattern {
+        exact: Regex,
+        /// Letters' case aside, for what must be kept shut on servers that ignore it.
+        folded: Regex,
+    },
 }
 
 impl Glob {
@@ -42,19 +46,30 @@ impl Glob {
         }
         pattern.push_str(&regex::escape(rest));
         pattern.push_str(r"\z");
-        Regex::new(&pattern)
-            .map(|regex| Self {
-                source: source.to_owned(),
-                matcher: Matcher::Pattern(regex),
-            })
-            .map_err(|_| format!("the pattern {source:?} is too long"))
+        let compile =
+            |pattern: &str| Regex::new(pattern).map_err(|_| format!("the pattern {source:?} is too long"));
+        Ok(Self {
+            source: source.to_owned(),
+            matcher: Matcher::Pattern {
+                exact: compile(&pattern)?,
+                folded: compile(&format!("(?i){pattern}"))?,
+            },
+        })
     }
 
     /// Whether `text` matches as a whole.
     pub fn matches(&self, text: &str) -> bool {
         match &self.matcher {
             Matcher::Exact => self.source == text,
-            Matcher::Pattern(regex) => regex.is_match(text),
+            Matcher::Pattern { exact, .. } => exact.is_match(text),
+        }
+    }
+
+    /// Whether `text` matches as a whole, letters' case aside.
+    pub fn matches_folded(&self, text: &str) -> bool {
+        match &self.matcher {
+            Matcher::Exact => self.source.to_lowercase() == text.to_lowercase(),
+            Matcher::Pattern { folded, .. } => folded.is_match(text),
         }
     }
 

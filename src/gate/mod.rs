@@ -1,6 +1,7 @@
 //! Who may cross, as pure functions: no I/O, no clock, nothing of pingora. Everything here is tested by
 //! table.
 
+pub mod body;
 pub mod decide;
 pub mod glob;
 pub mod login;
@@ -8,12 +9,16 @@ pub mod name;
 pub mod path;
 pub mod policy;
 pub mod query;
+mod reading;
 pub mod route;
 pub mod rules;
 
-pub use decide::{Ask, Asker, Credentials, Presence, Refusal, Verdict, decide};
+pub use body::{BadBody, FormBody};
+pub use decide::{Ask, Asker, Credentials, Presence, Refusal, Verdict, decide, still_stands};
 pub use glob::Glob;
 pub use name::{FirmId, Login};
+pub use path::{Target, TargetError};
 pub use policy::{EmployeeStanding, Exception, FactorKind, FirmStanding, Policy, Role, TwoFactor};
-pub use route::Route;
+pub use query::Fields;
+pub use route::{HeadClass, Route, class_body, class_head};
 pub use rules::PortalRules;

@@ -1,22 +1,35 @@
 //! What people see below `/.doorstep/`, and the pages by which a request is refused.
 
-use std::sync::Arc;
+mod account;
+mod assets;
+mod body;
+mod challenge;
+mod challenge_page;
+mod desk;
+mod enroll_totp;
+mod layout;
+mod logout;
+mod moment;
+mod proof;
+mod refusal;
+mod router;
+mod told;
+mod watch;
 
-use bytes::Bytes;
-use http::Response;
+#[cfg(test)]
+mod gallery;
 
-use crate::access::Doorstep;
+pub use assets::asset;
+pub use router::router;
+pub use told::told;
+
 use crate::clock::Timestamp;
-use crate::gate::Asker;
 
 /// The path prefix of own addresses.
 pub const PREFIX: &str = "/.doorstep/";
 
-/// The router of all own addresses. A request carries an `Arc<Visitor>` in its extensions.
-#[allow(unused_variables)]
-pub fn router(door: Arc<Doorstep>) -> axum::Router {
-    unimplemented!()
-}
+/// The challenge's own address, to which a second factor that is owed leads.
+pub const CHALLENGE: &str = "/.doorstep/challenge";
 
 /// What a refused request is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,10 +72,4 @@ pub enum Told {
     LoginNotUnderstood,
     /// 404: no own page there.
     NotFound,
-}
-
-/// Answers a refused request, for a page or a script. Never sets or clears a cookie.
-#[allow(unused_variables)]
-pub fn told(told: &Told, asker: Asker, portal_name: &str, now: Timestamp) -> Response<Bytes> {
-    unimplemented!()
 }

@@ -3,12 +3,25 @@
 
 mod challenge;
 mod limit;
+mod memory;
 mod record;
+mod redis;
 mod store;
+#[cfg(test)]
+mod suite;
+
+use std::time::Duration;
 
 pub use challenge::{Challenge, ChallengeId, ChallengeState, SentToken};
 pub use limit::{Allowance, Limit, LimitKey, Ticket};
+pub use memory::MemoryStore;
 pub use record::{Holder, Level, SessionRecord};
+pub use redis::RedisStore;
 pub use store::{
     DirectoryMark, SessionFilter, SessionStore, Slot, StoreUnknown, StoredSession, VaultWrite, Versioned,
 };
+
+/// How long a store remembers that a session was replaced.
+const REPLACED_FOR: Duration = Duration::from_secs(60);
+/// How long a challenge is kept after it expired, so that "ran out" can be told.
+const CHALLENGE_KEPT_FOR: Duration = Duration::from_secs(600);

@@ -66,6 +66,16 @@ pub struct SessionFilter {
     pub firm: Option<FirmId>,
 }
 
+impl SessionFilter {
+    /// Whether a listing shows this session: it has a holder, and all that is asked for fits.
+    pub(super) fn wants(&self, record: &SessionRecord) -> bool {
+        record.level.holder().is_some_and(|holder| {
+            self.login.as_ref().is_none_or(|login| *login == holder.login)
+                && (self.firm.is_none() || self.firm == holder.firm)
+        })
+    }
+}
+
 /// Which directory a store belongs to, and the highest change counter seen of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectoryMark {

@@ -1,0 +1,88 @@
+//! Named exceptions to I1, noted in the audit once per session and gateway.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use serde_json::json;
+
+use super::{Doorstep, LiveSession, Unknown};
+use crate::clock::Timestamp;
+use crate::directory::{Actor, AuditEvent};
+use crate::gate::{Exception, FirmId, Login};
+
+/// At most so many are remembered; past it all are forgotten, and audited once more.
+const BOUND: usize = 100_000;
+
+/// Which sessions' exceptions were audited already.
+#[derive(Debug, Default)]
+pub struct Noted(Mutex<HashSet<(String, Exception)>>);
+
+impl Noted {
+    /// Whether this is the first time for this session and exception.
+    fn is_first(&self, session: &str, exception: Exception) -> bool {
+        let Ok(mut noted) = self.0.lock() else {
+            return true;
+        };
+        if noted.len() >= BOUND {
+            noted.clear();
+        }
+        noted.insert((session.to_owned(), exception))
+    }
+
+    fn forget(&self, session: &str, exception: Exception) {
+        if let Ok(mut noted) = self.0.lock() {
+            noted.remove(&(session.to_owned(), exception));
+        }
+    }
+}
+
+impl Doorstep {
+    /// Audits that a session passes on a named exception. Nobody passes on one that cannot be audited.
+    ///
+    /// # Errors
+    /// Where the directory cannot take the row.
+    pub async fn note_exception(
+        &self,
+        session: &LiveSession,
+        exception: Exception,
+        client: std::net::IpAddr,
+        now: Timestamp,
+    ) -> Result<(), Unknown> {
+        let record = &session.stored.record;
+        let Some(holder) = record.level.holder() else {
+            return Ok(());
+        };
+        if !self.noted.is_first(record.id.public(), exception) {
+            return Ok(());
+        }
+        let noted = self
+            .audit_passed(&holder.login, holder.firm.as_ref(), exception.as_str(), client, now)
+            .await;
+        if noted.is_err() {
+            self.noted.forget(record.id.public(), exception);
+        }
+        noted
+    }
+
+    /// Writes `login.passed_without_second_factor`.
+    ///
+    /// # Errors
+    /// Where the directory cannot take the row.
+    pub(super) async fn audit_passed(
+        &self,
+        login: &Login,
+        firm: Option<&FirmId>,
+        reason: &str,
+        client: std::net::IpAddr,
+        now: Timestamp,
+    ) -> Result<(), Unknown> {
+        let event = AuditEvent {
+            event: "login.passed_without_second_factor",
+            actor: Actor { name: login.as_str().to_owned(), from: client.to_string() },
+            firm: firm.cloned(),
+            login: Some(login.clone()),
+            details: json!({ "reason": reason }),
+        };
+        Ok(self.directory.audit(&event, now).await?)
+    }
+}

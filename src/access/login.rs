@@ -1,0 +1,330 @@
+//! A portal's login: what is checked before it is sent, and what an accepted one makes of the session.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::belongings::open;
+use super::{Doorstep, LiveSession, Unknown, Who};
+use crate::clock::Timestamp;
+use crate::config::UnknownEmployee;
+use crate::directory::{Actor, AuditEvent, Employee};
+use crate::gate::policy::PasswordSuffices;
+use crate::gate::{EmployeeStanding, FactorKind, Login};
+use crate::secret::{SessionId, SessionToken};
+use crate::sessions::{ChallengeId, Holder, Level, SessionRecord, Slot};
+use crate::vault::{Vault, Waiting};
+
+/// A script's withheld login sent again within this time gets its answer whatever the policy says
+/// (DESIGN section 3, "Signing in again").
+const SCRIPT_SIGNS_IN_AGAIN: Duration = Duration::from_secs(5 * 60);
+
+/// Whether a login may be sent with a session's cookies (I4, "whose vault").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginCheck {
+    /// It may.
+    Send,
+    /// It names somebody else: the session ends, and the login is not sent.
+    SomebodyElse,
+    /// The session was replaced or ended meanwhile.
+    Gone,
+}
+
+/// A login that the portal accepted.
+pub struct Accepted<'a> {
+    /// The name that was typed.
+    pub typed: &'a Login,
+    /// The session that it was sent under.
+    pub under: &'a Who,
+    /// What the portal set, for the vault: applied to the newest jar.
+    pub keep: &'a (dyn Fn(&mut Vault) + Send + Sync),
+    /// What waits for the second factor, should one be owed.
+    pub waiting: Waiting,
+    /// Whether a script sent it.
+    pub script: bool,
+    /// From which address.
+    pub client: IpAddr,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum LoginOutcome {
+    /// The portal's own answer passes, under this token. The deep link, if one was kept.
+    LetIn {
+        /// The browser's new token.
+        token: SessionToken,
+        /// Where the browser wanted to go.
+        deep_link: Option<String>,
+    },
+    /// A second factor is owed, under this token.
+    Challenge {
+        /// The browser's new token.
+        token: SessionToken,
+    },
+    /// The directory does not know them, or they are deactivated: the jar is gone, the session ended.
+    NotKnown,
+    /// Another request was faster with the same session: answer 409.
+    Overtaken,
+}
+
+/// What of the session before goes on in the one after an accepted login.
+struct Before {
+    token: SessionToken,
+    id: SessionId,
+}
+
+impl Doorstep {
+    /// Checks that a login may be sent under a session, and notes the name in an anonymous one (I4).
+    ///
+    /// # Errors
+    /// Where store or directory cannot answer.
+    pub async fn check_login(&self, who: &Who, typed: &Login, now: Timestamp) -> Result<LoginCheck, Unknown> {
+        let Who::Session(session) = who else {
+            return Ok(LoginCheck::Send);
+        };
+        match &session.stored.record.level {
+            Level::Anonymous { tried } => self.note_tried(session, tried.as_deref(), typed, now).await,
+            Level::Password { holder, .. } | Level::SecondFactor { holder, .. } => {
+                let named = self.directory.employee(typed).await?;
+                let is_owner = match &named {
+                    Some(employee) => employee.standing.login == holder.login,
+                    None => holder.firm.is_none() && *typed == holder.login,
+                };
+                Ok(if is_owner { LoginCheck::Send } else { LoginCheck::SomebodyElse })
+            }
+        }
+    }
+
+    async fn note_tried(
+        &self,
+        session: &LiveSession,
+        tried: Option<&str>,
+        typed: &Login,
+        now: Timestamp,
+    ) -> Result<LoginCheck, Unknown> {
+        match tried {
+            Some(name) if name == typed.folded() => return Ok(LoginCheck::Send),
+            Some(_) => return Ok(LoginCheck::SomebodyElse),
+            None => {}
+        }
+        let mut record = session.stored.record.clone();
+        record.level = Level::Anonymous { tried: Some(typed.folded().to_owned()) };
+        if self.store.update(&record, session.stored.record_version, now).await? {
+            return Ok(LoginCheck::Send);
+        }
+        // Another login under the same session was faster: it decides whose the jar is.
+        match self.store.session(&record.id, now).await? {
+            Slot::Live(stored) => match &stored.record.level {
+                Level::Anonymous { tried: Some(name) } if name == typed.folded() => Ok(LoginCheck::Send),
+                Level::Anonymous { .. } => Ok(LoginCheck::SomebodyElse),
+                _ => Ok(LoginCheck::Gone),
+            },
+            Slot::Absent | Slot::Replaced => Ok(LoginCheck::Gone),
+        }
+    }
+
+    /// A login fitted the rule's `failure`: the next one in the same jar may name somebody else.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    pub async fn forget_tried(&self, session: &LiveSession, now: Timestamp) -> Result<(), Unknown> {
+        if let Slot::Live(mut stored) = self.store.session(&session.stored.record.id, now).await?
+            && matches!(stored.record.level, Level::Anonymous { tried: Some(_) })
+        {
+            stored.record.level = Level::Anonymous { tried: None };
+            // Where it changed meanwhile, the name stays: that only asks for another try.
+            self.store.update(&stored.record, stored.record_version, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes of an accepted login what policy says, read from the directory itself (I10).
+    ///
+    /// # Errors
+    /// Where store or directory cannot answer: nothing is released.
+    pub async fn login_accepted(&self, accepted: Accepted<'_>) -> Result<LoginOutcome, Unknown> {
+        let employee = self.directory.employee(accepted.typed).await?;
+        let known = employee.filter(|employee| employee.standing.active);
+        let (login, standing) = match known {
+            Some(Employee { standing, .. }) => (standing.login.clone(), Some(standing)),
+            None if self.lets_unknown_pass(accepted.typed).await? => (accepted.typed.clone(), None),
+            None => return self.refuse_unknown(&accepted).await,
+        };
+        self.accept(accepted, login, standing).await
+    }
+
+    /// `unknown_employee = "pass"` lets in whom the directory has never heard of, not whom it deactivated.
+    async fn lets_unknown_pass(&self, typed: &Login) -> Result<bool, Unknown> {
+        let passes = self.settings.load().config.directory.unknown_employee == UnknownEmployee::Pass;
+        Ok(passes && self.directory.employee(typed).await?.is_none())
+    }
+
+    async fn refuse_unknown(&self, accepted: &Accepted<'_>) -> Result<LoginOutcome, Unknown> {
+        if let Who::Session(session) = accepted.under {
+            self.end_session(session).await?;
+        }
+        let event = AuditEvent {
+            event: "login.unknown_employee",
+            actor: Actor { name: "gateway".into(), from: accepted.client.to_string() },
+            firm: None,
+            login: Some(accepted.typed.clone()),
+            details: serde_json::json!({}),
+        };
+        self.directory.audit(&event, accepted.now).await?;
+        Ok(LoginOutcome::NotKnown)
+    }
+
+    async fn accept(
+        &self,
+        accepted: Accepted<'_>,
+        login: Login,
+        standing: Option<EmployeeStanding>,
+    ) -> Result<LoginOutcome, Unknown> {
+        let now = accepted.now;
+        let (before, old) = match accepted.under {
+            Who::Session(session) => {
+                let id = session.stored.record.id.clone();
+                let Some(old) = self.store.retire(&id, now).await? else {
+                    return Ok(LoginOutcome::Overtaken);
+                };
+                (Some(Before { token: session.token.clone(), id }), Some(old))
+            }
+            Who::Nobody | Who::Replaced => (None, None),
+        };
+        let mut vault = match (&before, &old) {
+            (Some(before), Some(old)) => open(&before.token, &old.vault)?,
+            _ => Vault::default(),
+        };
+        let old_level = old.as_ref().map(|old| &old.record.level);
+        // Another employee's vault is never gone on with, whatever happened between check and answer.
+        if old_level.and_then(Level::holder).is_some_and(|holder| holder.login != login) {
+            return Ok(LoginOutcome::Overtaken);
+        }
+        vault.public = crate::vault::Jar::default();
+        (accepted.keep)(&mut vault);
+        let holder = Holder {
+            firm: standing.as_ref().map(|standing| standing.firm.id.clone()),
+            employee_epoch: standing.as_ref().map_or(0, |standing| standing.epoch),
+            login,
+        };
+        let settled = self.settle(&accepted, holder, standing.as_ref(), old_level);
+        let record = self.record_after(&accepted, standing.as_ref(), settled.level, old.as_ref().map(|o| &o.record));
+        let mut deep_link = None;
+        if settled.let_in {
+            vault.waiting = None;
+            deep_link = vault.deep_link.take();
+        } else {
+            vault.waiting = Some(accepted.waiting.clone());
+        }
+        if let Some(reason) = settled.audit {
+            let holder = record.level.holder();
+            let firm = holder.and_then(|holder| holder.firm.as_ref());
+            let login = holder.map_or(accepted.typed, |holder| &holder.login);
+            self.audit_passed(login, firm, reason, accepted.client, now).await?;
+        }
+        if let (Some(before), Some(old)) = (&before, &old)
+            && old.record.level.holder().is_some()
+        {
+            self.directory.end_session(before.id.public(), old.record.ends).await?;
+        }
+        let token = SessionToken::random();
+        let record = SessionRecord { id: token.id(), ..record };
+        self.store.create(&record, &vault.seal(&token), now).await?;
+        Ok(if settled.let_in {
+            LoginOutcome::LetIn { token, deep_link }
+        } else {
+            LoginOutcome::Challenge { token }
+        })
+    }
+
+    /// What level the session gets, whether the answer passes, and what the audit is told.
+    fn settle(
+        &self,
+        accepted: &Accepted<'_>,
+        holder: Holder,
+        standing: Option<&EmployeeStanding>,
+        old: Option<&Level>,
+    ) -> Settled {
+        let Some(standing) = standing else {
+            let level = Level::Password { holder, since: accepted.now, challenge: None, may_enrol_until: None };
+            return Settled { level, let_in: true, audit: Some("unknown_employee") };
+        };
+        if let Some((factor, verified)) = carried_over(accepted, &holder, standing, old) {
+            let level = Level::SecondFactor { holder, factor, verified, firm_epoch: standing.firm.epoch };
+            return Settled { level, let_in: true, audit: None };
+        }
+        let challenge = open_challenge(old);
+        let level = Level::Password { holder, since: accepted.now, challenge, may_enrol_until: None };
+        match standing.firm.password_suffices(accepted.client, accepted.now) {
+            PasswordSuffices::PolicyOff => Settled { level, let_in: true, audit: Some("policy_off") },
+            PasswordSuffices::Exception(exception) => {
+                Settled { level, let_in: true, audit: Some(exception.as_str()) }
+            }
+            PasswordSuffices::No => Settled { level, let_in: false, audit: None },
+        }
+    }
+
+    fn record_after(
+        &self,
+        accepted: &Accepted<'_>,
+        standing: Option<&EmployeeStanding>,
+        level: Level,
+        old: Option<&SessionRecord>,
+    ) -> SessionRecord {
+        let now = accepted.now;
+        let settings = self.settings.load();
+        let sessions = &settings.config.sessions;
+        let (idle, absolute) = standing.map_or(
+            (sessions.idle_timeout, sessions.absolute_timeout),
+            |standing| {
+                let policy = &standing.firm.policy;
+                (policy.idle(sessions.idle_timeout), policy.absolute(sessions.absolute_timeout))
+            },
+        );
+        // A carried factor keeps its time: the absolute limit goes on counting.
+        let since = match (&level, old) {
+            (Level::SecondFactor { .. }, Some(old)) => old.since,
+            _ => now,
+        };
+        SessionRecord {
+            id: SessionId(String::new()),
+            level,
+            since,
+            last_seen: now,
+            idle_until: now.plus(idle),
+            ends: since.plus(absolute),
+            address: accepted.client,
+        }
+    }
+}
+
+struct Settled {
+    level: Level,
+    let_in: bool,
+    audit: Option<&'static str>,
+}
+
+/// The factor of the session before, where it still holds and may be carried over.
+fn carried_over(
+    accepted: &Accepted<'_>,
+    holder: &Holder,
+    standing: &EmployeeStanding,
+    old: Option<&Level>,
+) -> Option<(FactorKind, Timestamp)> {
+    let Some(Level::SecondFactor { holder: before, factor, verified, firm_epoch }) = old else {
+        return None;
+    };
+    let holds = before == holder && *firm_epoch == standing.firm.epoch && standing.firm.policy.allows(*factor);
+    let again = accepted.script && accepted.now.since(*verified) < SCRIPT_SIGNS_IN_AGAIN;
+    let allowed = standing.firm.policy.carry_over.unwrap_or(true) || again;
+    (holds && allowed).then_some((*factor, *verified))
+}
+
+/// The challenge that is open in the session before: the same employee goes on with it.
+fn open_challenge(old: Option<&Level>) -> Option<ChallengeId> {
+    match old {
+        Some(Level::Password { challenge, .. }) => challenge.clone(),
+        _ => None,
+    }
+}

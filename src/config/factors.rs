@@ -1,0 +1,320 @@
+//! `[factors]`: how keys are made, who sends tokens.
+
+use std::time::Duration;
+
+use http::HeaderName;
+use toml::Spanned;
+use url::Url;
+
+use super::duration::{parse_duration, parse_positive_duration};
+use super::reader::Reader;
+use super::text::{FactorsText, SmsText, Text, TotpText};
+use super::{FactorSettings, HttpTemplate, Origin, SmsProvider, SmsSettings};
+use crate::directory::TotpShape;
+use crate::secret::Redacted;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+pub(super) fn factors(
+    reader: &mut Reader<'_>,
+    text: &FactorsText,
+    public_url: Option<&Origin>,
+) -> Option<FactorSettings> {
+    let totp = match &text.totp {
+        None => totp_shape(reader, &TotpText::default()),
+        Some(text) => totp_shape(reader, text),
+    };
+    let sms = match &text.sms {
+        None => Some(None),
+        Some(text) => sms(reader, text, public_url).map(Some),
+    };
+    if let Some(push) = &text.push {
+        own_provider(reader, "push", &push.provider);
+    }
+    let ttl = text.challenge_ttl.as_ref();
+    let challenge_ttl = reader.value_or(ttl, 5 * MINUTE, at_most_ten_minutes);
+    reader.value_or(text.phone_change_hold.as_ref(), Duration::ZERO, parse_duration)?;
+    Some(FactorSettings {
+        totp: totp?,
+        sms: sms?,
+        challenge_ttl: challenge_ttl?,
+    })
+}
+
+/// What is proven out of band is proven within ten minutes (NIST SP 800-63B-4 3.1.3.2).
+fn at_most_ten_minutes(text: &str) -> Result<Duration, String> {
+    let duration = parse_positive_duration(text)?;
+    if duration > 10 * MINUTE {
+        return Err(format!(
+            "{text:?} is longer than 10m, the most that is allowed here"
+        ));
+    }
+    Ok(duration)
+}
+
+fn totp_shape(reader: &mut Reader<'_>, text: &TotpText) -> Option<TotpShape> {
+    if let Some(provider) = &text.provider {
+        own_provider(reader, "totp", provider);
+    }
+    let digits = reader.number("digits", text.digits.as_ref(), 6, 6..=8);
+    let period = reader.number("period", text.period.as_ref(), 30, 10..=120);
+    let skew = reader.number("skew", text.skew.as_ref(), 1, 0..=2);
+    Some(TotpShape {
+        digits: u32::try_from(digits?).ok()?,
+        period: period?,
+        skew: u8::try_from(skew?).ok()?,
+    })
+}
+
+fn own_provider(reader: &mut Reader<'_>, factor: &str, provider: &Text) {
+    reader.value(provider, |name| match name {
+        "doorstep" => Ok(()),
+        "authy" | "twilio-verify" | "duo" => Err(format!(
+            "{factor} through {name} is not built yet; write provider = \"doorstep\""
+        )),
+        other => Err(format!(
+            "{other:?} is no provider of {factor}; write provider = \"doorstep\""
+        )),
+    });
+}
+
+fn sms(reader: &mut Reader<'_>, text: &Spanned<SmsText>, public_url: Option<&Origin>) -> Option<SmsSettings> {
+    let span = text.span();
+    let text = text.get_ref();
+    let digits = reader.number("digits", text.digits.as_ref(), 6, 6..=10);
+    let ttl = reader.value_or(text.ttl.as_ref(), 10 * MINUTE, at_most_ten_minutes);
+    let provider = match text.provider.get_ref().as_str() {
+        "file" => {
+            refuse_foreign_keys(reader, text, "file");
+            file_provider(reader, text, &span, public_url)
+        }
+        "http" => {
+            refuse_foreign_keys(reader, text, "http");
+            http_template(reader, text, &span).map(SmsProvider::Http)
+        }
+        "twilio" | "twilio-verify" | "authy" | "duo" => {
+            let name = text.provider.get_ref();
+            let what = format!("SMS through {name} is not built yet; provider = \"http\" can reach its API");
+            reader.refuse(text.provider.span(), what);
+            None
+        }
+        other => {
+            let what = format!("{other:?} is no provider of sms; write \"http\" or \"file\"");
+            reader.refuse(text.provider.span(), what);
+            None
+        }
+    };
+    Some(SmsSettings {
+        digits: u32::try_from(digits?).ok()?,
+        ttl: ttl?,
+        provider: provider?,
+    })
+}
+
+/// A key of another provider would be read as if it had an effect.
+fn refuse_foreign_keys(reader: &mut Reader<'_>, text: &SmsText, provider: &str) {
+    let http = [
+        &text.method,
+        &text.url,
+        &text.body,
+        &text.secret_file,
+        &text.secret_env,
+    ];
+    let vendors = [
+        &text.account_sid,
+        &text.auth_token_file,
+        &text.auth_token_env,
+        &text.from,
+        &text.messaging_service_sid,
+        &text.service_sid,
+        &text.api_key_file,
+        &text.api_key_env,
+        &text.base_url,
+        &text.integration_key,
+        &text.secret_key_file,
+        &text.secret_key_env,
+    ];
+    let mut foreign: Vec<_> = vendors
+        .iter()
+        .filter_map(|known| known.as_ref())
+        .map(Spanned::span)
+        .collect();
+    if provider == "http" {
+        foreign.extend(text.path.as_ref().map(Spanned::span));
+    } else {
+        foreign.extend(http.iter().filter_map(|key| key.as_ref()).map(Spanned::span));
+        foreign.extend(text.headers.keys().map(Spanned::span));
+    }
+    for span in foreign {
+        reader.refuse(
+            span,
+            format!("the SMS provider {provider:?} has no such key; take it out"),
+        );
+    }
+}
+
+fn file_provider(
+    reader: &mut Reader<'_>,
+    text: &SmsText,
+    span: &std::ops::Range<usize>,
+    public_url: Option<&Origin>,
+) -> Option<SmsProvider> {
+    if public_url.is_some_and(|origin| !origin.is_loopback()) {
+        let what = "the SMS provider \"file\" writes tokens to a file and is for development only: it needs a \
+                    public_url on a loopback address";
+        reader.refuse(text.provider.span(), what);
+        return None;
+    }
+    let Some(path) = &text.path else {
+        reader.refuse(
+            span.clone(),
+            "the SMS provider \"file\" needs path, the file to append to",
+        );
+        return None;
+    };
+    reader.file_path(path).map(|path| SmsProvider::File { path })
+}
+
+fn http_template(
+    reader: &mut Reader<'_>,
+    text: &SmsText,
+    span: &std::ops::Range<usize>,
+) -> Option<HttpTemplate> {
+    let method = reader.value_or(text.method.as_ref(), http::Method::POST, |method| match method {
+        "POST" => Ok(http::Method::POST),
+        "PUT" => Ok(http::Method::PUT),
+        "GET" => Ok(http::Method::GET),
+        other => Err(format!(
+            "{other:?} is no method to send with; write \"POST\", \"PUT\" or \"GET\""
+        )),
+    });
+    let url = match &text.url {
+        Some(url) => reader.value(url, parse_template_url),
+        None => {
+            reader.refuse(
+                span.clone(),
+                "the SMS provider \"http\" needs url, where the service is asked",
+            );
+            None
+        }
+    };
+    let mut headers = Some(Vec::new());
+    for (name, value) in &text.headers {
+        let name = reader.value(name, |name| {
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is no header's name"))
+        });
+        let value = reader.value(value, |value| {
+            match value.bytes().any(|byte| byte < b' ' || byte == 0x7f) {
+                true => Err("a header holds no control characters".into()),
+                false => Ok(value.to_owned()),
+            }
+        });
+        headers = match (headers, name, value) {
+            (Some(mut headers), Some(name), Some(value)) => {
+                headers.push((name, value));
+                Some(headers)
+            }
+            _ => None,
+        };
+    }
+    let success_status = match &text.success {
+        None => Some(vec![200, 201, 202]),
+        Some(success) => statuses(reader, &success.status),
+    };
+    let secret = secret(reader, text, span);
+    let template = HttpTemplate {
+        method: method?,
+        url: url?,
+        headers: headers?,
+        body: text
+            .body
+            .as_ref()
+            .map(|body| body.get_ref().clone())
+            .unwrap_or_default(),
+        success_status: success_status?,
+        secret: secret?,
+    };
+    check_placeholders(reader, &template, span)?;
+    Some(template)
+}
+
+/// The placeholders may stand in the path and query, never in the host.
+fn parse_template_url(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|error| format!("{text:?} is no URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err("the service's url is http:// or https://".into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("credentials belong into secret_file and headers, not into the url".into());
+    }
+    Ok(text.to_owned())
+}
+
+/// Statuses of an answer, at least one.
+pub(super) fn statuses(reader: &mut Reader<'_>, list: &[Spanned<u64>]) -> Option<Vec<u16>> {
+    let read: Vec<Option<u16>> = list
+        .iter()
+        .map(|status| {
+            reader
+                .number("a status", Some(status), 200, 200..=599)
+                .and_then(|status| u16::try_from(status).ok())
+        })
+        .collect();
+    read.into_iter().collect()
+}
+
+#[allow(clippy::option_option)]
+fn secret(
+    reader: &mut Reader<'_>,
+    text: &SmsText,
+    span: &std::ops::Range<usize>,
+) -> Option<Option<Redacted<String>>> {
+    let secret = match (&text.secret_file, &text.secret_env) {
+        (None, None) => return Some(None),
+        (Some(_), Some(_)) => {
+            reader.refuse(
+                span.clone(),
+                "secret_file and secret_env are both given; keep one",
+            );
+            return None;
+        }
+        (Some(file), None) => {
+            let path = reader.file_path(file)?;
+            reader.value(file, |_| {
+                std::fs::read_to_string(&path)
+                    .map_err(|error| format!("the secret in {} cannot be read: {error}", path.display()))
+            })
+        }
+        (None, Some(name)) => reader.value(name, |name| {
+            std::env::var(name).map_err(|_| format!("the environment has no variable {name}"))
+        }),
+    };
+    // An editor's last newline is no part of a secret.
+    secret.map(|secret| Some(Redacted::new(secret.trim_end_matches(['\r', '\n']).to_owned())))
+}
+
+fn check_placeholders(
+    reader: &mut Reader<'_>,
+    template: &HttpTemplate,
+    span: &std::ops::Range<usize>,
+) -> Option<()> {
+    let says = |placeholder: &str| {
+        template.url.contains(placeholder)
+            || template.body.contains(placeholder)
+            || template
+                .headers
+                .iter()
+                .any(|(_, value)| value.contains(placeholder))
+    };
+    let fault = if !says("{to}") {
+        "nothing in url, headers or body says {to}: the service could not know the number"
+    } else if !says("{text}") && !says("{token}") {
+        "nothing in url, headers or body says {text} or {token}: no token would be sent"
+    } else if says("{secret}") && template.secret.is_none() {
+        "{secret} is used, but neither secret_file nor secret_env is given"
+    } else {
+        return Some(());
+    };
+    reader.refuse(span.clone(), fault);
+    None
+}

@@ -1,0 +1,132 @@
+//! Whose request it is on the wire: the client's address, and whether a page or a script asks.
+
+use std::net::IpAddr;
+
+use http::HeaderMap;
+use http::header::ACCEPT;
+use ipnet::IpNet;
+
+use crate::gate::Asker;
+
+/// The client's address (I11): the peer's, unless the peer is a trusted proxy; then the right-most address
+/// of X-Forwarded-For that is not itself trusted.
+pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    let peer = peer.to_canonical();
+    if !is_trusted(&peer) {
+        return peer;
+    }
+    let mut furthest = peer;
+    let lines: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        let Some(address) = parse_hop(hop) else {
+            // What the trusted proxies wrote ends here; beyond it anybody could have written.
+            return furthest;
+        };
+        furthest = address;
+        if !is_trusted(&address) {
+            return address;
+        }
+    }
+    furthest
+}
+
+/// An address as proxies write it: bare, with a port, or in brackets.
+fn parse_hop(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim();
+    let bare = match hop.strip_prefix('[') {
+        Some(rest) => rest.split(']').next()?,
+        None => hop,
+    };
+    bare.parse()
+        .ok()
+        .or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|address| address.ip()))
+        .map(|address: IpAddr| address.to_canonical())
+}
+
+/// The address as limits count it: IPv6 by its /64, since one customer holds a whole one (THREATS B5).
+pub fn limited_network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+/// Page or script (DESIGN section 3): `Sec-Fetch-Mode` where it is sent, else `X-Requested-With`, else an
+/// `Accept` without `text/html` makes a script.
+pub fn asker(headers: &HeaderMap) -> Asker {
+    if let Some(mode) = headers.get("sec-fetch-mode") {
+        return if mode == "navigate" { Asker::Page } else { Asker::Script };
+    }
+    if headers.contains_key("x-requested-with") {
+        return Asker::Script;
+    }
+    let mut accepts = headers.get_all(ACCEPT).iter().peekable();
+    if accepts.peek().is_none() {
+        return Asker::Script;
+    }
+    let html = accepts.any(|value| {
+        value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("text/html"))
+    });
+    if html { Asker::Page } else { Asker::Script }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn i11_only_a_trusted_proxy_says_who_the_client_is() {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
+        for (peer, forwarded, client) in [
+            ("192.0.2.1", vec!["203.0.113.9"], "192.0.2.1"),
+            ("10.0.0.1", vec!["203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", vec!["198.51.100.1, 203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", vec!["203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+            ("10.0.0.1", vec!["1.1.1.1", "203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", vec!["203.0.113.9, nonsense"], "10.0.0.1"),
+            ("10.0.0.1", vec![], "10.0.0.1"),
+            ("10.0.0.1", vec!["203.0.113.9:4711"], "203.0.113.9"),
+            ("10.0.0.1", vec!["[2001:db8::1]:4711"], "2001:db8::1"),
+            ("::ffff:10.0.0.1", vec!["203.0.113.9"], "203.0.113.9"),
+        ] {
+            let lines: Vec<_> = forwarded.iter().map(|line| ("x-forwarded-for", *line)).collect();
+            let seen = client_address(peer.parse().unwrap(), &headers(&lines), &trusted);
+            assert_eq!(seen, client.parse::<IpAddr>().unwrap(), "{peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn b5_an_ipv6_customer_counts_as_one() {
+        assert_eq!(
+            limited_network("2001:db8:1:2:3:4:5:6".parse().unwrap()),
+            limited_network("2001:db8:1:2:ffff::1".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn a_page_is_told_from_a_script() {
+        for (lines, expected) in [
+            (vec![("sec-fetch-mode", "navigate")], Asker::Page),
+            (vec![("sec-fetch-mode", "cors"), ("accept", "text/html")], Asker::Script),
+            (vec![("x-requested-with", "XMLHttpRequest"), ("accept", "text/html")], Asker::Script),
+            (vec![("accept", "text/html,*/*")], Asker::Page),
+            (vec![("accept", "*/*")], Asker::Script),
+            (vec![], Asker::Script),
+        ] {
+            assert_eq!(asker(&headers(&lines)), expected, "{lines:?}");
+        }
+    }
+}

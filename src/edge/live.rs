@@ -1,0 +1,167 @@
+//! Connections that are open: what ends a session ends them too (I13), and a stop waits for them.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::access::{Doorstep, LiveSession};
+use crate::gate::{Ask, Presence, Route, Verdict, decide};
+
+/// How often an open connection's right to be open is looked at; well below the promised second.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// How many looks in a row may find nobody who can tell before the connection closes.
+const UNKNOWN_LOOKS: u32 = 10;
+
+tokio::task_local! {
+    /// The slot of the request that this task serves.
+    pub static SLOT: Arc<Slot>;
+}
+
+/// What is known of the request that a connection serves.
+#[derive(Default)]
+pub struct Slot {
+    watched: Mutex<Option<Watched>>,
+    serving: Mutex<Option<Serving>>,
+    streams: AtomicBool,
+}
+
+/// A session under which something was forwarded.
+#[derive(Clone)]
+pub struct Watched {
+    /// The session as it was when the request came.
+    pub session: Arc<LiveSession>,
+    /// The request's class.
+    pub route: Route,
+    /// From which address it came.
+    pub client: IpAddr,
+}
+
+impl Slot {
+    /// Notes under whose session the request is forwarded.
+    pub fn watch(&self, watched: Watched) {
+        if let Ok(mut slot) = self.watched.lock() {
+            *slot = Some(watched);
+        }
+    }
+
+    /// Notes that the answer may never end by itself: a WebSocket, an event stream.
+    pub fn note_stream(&self) {
+        self.streams.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that a request is being served, until the slot is dropped.
+    pub fn serve(&self, serving: Serving) {
+        if let Ok(mut slot) = self.serving.lock() {
+            *slot = Some(serving);
+        }
+    }
+
+    fn watched(&self) -> Option<Watched> {
+        self.watched.lock().ok().and_then(|slot| slot.clone())
+    }
+
+    fn is_serving(&self) -> bool {
+        self.serving.lock().is_ok_and(|slot| slot.is_some())
+    }
+
+    /// Resolves when the connection must close; never where nothing is forwarded under a session.
+    pub async fn must_close(&self, door: &Doorstep, stop: &Stop) {
+        // Polled again with each step of the request that it stands beside, so no waker is needed.
+        std::future::poll_fn(|_| {
+            if self.is_serving() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+        let mut unknown = 0;
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if stop.is_stopping() && self.streams.load(Ordering::Relaxed) {
+                return;
+            }
+            let Some(watched) = self.watched() else {
+                continue;
+            };
+            match watched.may_stay(door).await {
+                Some(true) => unknown = 0,
+                Some(false) => return,
+                None => unknown += 1,
+            }
+            if unknown >= UNKNOWN_LOOKS {
+                return;
+            }
+        }
+    }
+}
+
+impl Watched {
+    /// Whether the session would still be forwarded; `None` where nobody can tell.
+    async fn may_stay(&self, door: &Doorstep) -> Option<bool> {
+        let record = &self.session.stored.record;
+        let now = door.now();
+        if door.copies.is_ended(record.id.public()).ok()? {
+            return Some(false);
+        }
+        let holder = record.level.holder()?;
+        let standing = door.copies.standing(&holder.login).await.ok()?;
+        // Idle limits are for what the browser sends; a running transfer is not cut by them.
+        let mut used = record.clone();
+        used.last_seen = now;
+        if now >= record.ends || !door.holder_may_stay(&used, standing.as_deref(), now) {
+            return Some(false);
+        }
+        let (anonymous, pass_unknown) = {
+            let settings = door.settings.load();
+            (settings.config.portal.rules.anonymous, super::door::passes_unknown(&settings.config))
+        };
+        let ask = Ask {
+            route: self.route,
+            presence: Presence::Session { level: &record.level, standing: standing.as_deref() },
+            client: self.client,
+            now,
+            anonymous,
+            pass_unknown,
+        };
+        Some(matches!(decide(&ask), Verdict::Forward(..) | Verdict::Login(_) | Verdict::Logout))
+    }
+}
+
+/// Whether the gateway is stopping, and how many requests are being served.
+#[derive(Debug, Default)]
+pub struct Stop {
+    stopping: AtomicBool,
+    open: AtomicUsize,
+}
+
+impl Stop {
+    /// From now on streams are closed, and connections are not used again.
+    pub fn begin(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it has begun.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// How many requests are being served.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+}
+
+/// One request that is being served.
+pub struct Serving(Arc<Stop>);
+
+impl Serving {
+    /// Counts one.
+    pub fn begin(stop: &Arc<Stop>) -> Self {
+        stop.open.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(stop))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,379 @@
+//! The login exchange (DESIGN section 3): the request is read, sent to the portal by the gateway itself,
+//! the answer judged, and only then is anything written to the browser (I5).
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, LOCATION};
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+
+use super::answer;
+use super::arrival::Arrival;
+use super::client::limited_network;
+use super::door::{Classed, Door};
+use super::exchange::{Body, Exchange};
+use super::headers;
+use super::passage::{Passage, append_cookie, take_set_cookies};
+use crate::access::{Accepted, LoginCheck, LoginOutcome, Unknown, Who, onward};
+use crate::clock::Timestamp;
+use crate::directory::{Actor, AuditEvent};
+use crate::gate::login::{Answer, Asked, Judgement, judge, origin_allowed, username};
+use crate::gate::query::Fields;
+use crate::gate::rules::LoginRule;
+use crate::gate::{Asker, Credentials, Login, Route};
+use crate::pages::Told;
+use crate::secret::Purpose;
+use crate::sessions::{Allowance, Limit, LimitKey, Ticket};
+use crate::vault::{Parted, Vault};
+
+/// A login on its way.
+pub(super) struct LoginExchange<'a> {
+    door: &'a Door,
+    arrival: Arrival,
+    who: Who,
+    rule: usize,
+    classed: Classed,
+}
+
+/// Outer: the wire. Inner: directory and store.
+type Outcome<T> = pingora::Result<Result<T, Unknown>>;
+
+impl<'a> LoginExchange<'a> {
+    pub(super) fn new(door: &'a Door, arrival: Arrival, who: Who, rule: usize, classed: Classed) -> Self {
+        Self { door, arrival, who, rule, classed }
+    }
+
+    /// Makes the exchange.
+    pub(super) async fn run(mut self, session: &mut Session) -> Outcome<()> {
+        let settings = std::sync::Arc::clone(&self.arrival.settings);
+        let config = &settings.config;
+        let Some(rule) = config.portal.rules.logins.get(self.rule) else {
+            return answer::plain(session, 400, "no such login").await.map(Ok);
+        };
+        let query = Fields::of_query(self.arrival.target.query());
+        let form = self.classed.form.take();
+        let Some(typed) = form.and_then(Result::ok).and_then(|form| username(rule, &query, &form).ok()) else {
+            return answer::plain(session, 400, "this login can be read in two ways, or names nobody").await.map(Ok);
+        };
+        let public = config.listen.public_url.to_string();
+        if !origin_allowed(rule, &public, &session.req_header().headers) {
+            self.door.door.metrics.login("cross_site");
+            return answer::plain(session, 403, "this login was sent by a page of another site").await.map(Ok);
+        }
+        let now = self.door.door.now();
+        let tickets = match self.reserve(&typed, now).await {
+            Ok(Ok(tickets)) => tickets,
+            Ok(Err(until)) => {
+                self.door.door.metrics.login("limited");
+                let told = Told::TooManyLogins { until };
+                return self.door.tell(session, &self.arrival, &told, None).await.map(Ok);
+            }
+            Err(unknown) => return Ok(Err(unknown)),
+        };
+        match self.door.door.check_login(&self.who, &typed, now).await {
+            Ok(LoginCheck::Send) => {}
+            Ok(LoginCheck::SomebodyElse) => return self.somebody_else(session, now).await,
+            Ok(LoginCheck::Gone) => {
+                return self.door.tell(session, &self.arrival, &Told::Retry, None).await.map(Ok);
+            }
+            Err(unknown) => return Ok(Err(unknown)),
+        }
+        self.send(session, rule, typed, tickets).await
+    }
+
+    /// Counts a password that may be wrong, for the login and for the address, alike for known and unknown
+    /// names. Until when there are too many, where there are.
+    async fn reserve(&self, typed: &Login, now: Timestamp) -> Result<Result<Vec<Ticket>, Timestamp>, Unknown> {
+        let limits = &self.arrival.settings.config.limits;
+        let network = limited_network(self.arrival.client);
+        let counted: [(&'static str, &[u8], Limit); 2] = [
+            ("failed_passwords_per_address", network.as_bytes(), limits.failed_passwords_per_address),
+            ("failed_passwords_per_login", typed.folded().as_bytes(), limits.failed_passwords_per_login),
+        ];
+        let mut tickets = Vec::with_capacity(2);
+        for (name, subject, limit) in counted {
+            let key = LimitKey { name, subject: self.door.door.keys.keyed_hash(Purpose::Limit, subject) };
+            match self.door.door.store.take(&key, limit, now).await? {
+                Allowance::Granted(ticket) => tickets.push(ticket),
+                Allowance::Refused { until } => {
+                    self.give_back(&tickets).await?;
+                    return Ok(Err(until));
+                }
+            }
+        }
+        Ok(Ok(tickets))
+    }
+
+    async fn give_back(&self, tickets: &[Ticket]) -> Result<(), Unknown> {
+        for ticket in tickets {
+            self.door.door.store.give_back(ticket).await?;
+        }
+        Ok(())
+    }
+
+    /// I4: a login that names anybody but the owner is not sent; it ends the session.
+    async fn somebody_else(&self, session: &mut Session, now: Timestamp) -> Outcome<()> {
+        self.door.door.metrics.login("somebody_else");
+        let cookie = match self.begin_anew(now).await {
+            Ok(cookie) => cookie,
+            Err(unknown) => return Ok(Err(unknown)),
+        };
+        let login = self.arrival.settings.config.portal.rules.login_page.address(None);
+        self.door.tell(session, &self.arrival, &Told::SignIn { login }, Some(cookie)).await.map(Ok)
+    }
+
+    async fn begin_anew(&self, now: Timestamp) -> Result<String, Unknown> {
+        if let Who::Session(live) = &self.who {
+            self.door.door.end_session(live).await?;
+        }
+        let token =
+            self.door.door.begin_anonymous(&Vault::default(), None, self.arrival.client, now).await?;
+        Ok(self.door.door.session_cookie(&token))
+    }
+
+    async fn send(self, session: &mut Session, rule: &LoginRule, typed: Login, tickets: Vec<Ticket>) -> Outcome<()> {
+        let Self { door, arrival, who, classed, .. } = self;
+        let credentials = match &who {
+            Who::Session(live) if live.stored.record.level.holder().is_some() => Credentials::Vault,
+            _ => Credentials::LoginJar,
+        };
+        let passage = match Passage::new(arrival, who, Route::Login(self.rule), credentials) {
+            Ok(passage) => passage,
+            Err(unknown) => return Ok(Err(unknown)),
+        };
+        let mut head = session.req_header().clone();
+        passage.prepare(&mut head)?;
+        if rule.reads_body() {
+            head.insert_header(ACCEPT_ENCODING, "identity")?;
+        }
+        let body = classed.body.unwrap_or_default();
+        let sent = door.exchange(&passage.arrival.settings.config, head, body, rule.timeout).await;
+        let mut exchange = match sent {
+            Ok(exchange) => exchange,
+            Err(error) => return door.portal_down(session, &passage.arrival, &error).await.map(Ok),
+        };
+        let read = if rule.reads_body() {
+            match exchange.read_body(rule.answer_limit, rule.timeout).await {
+                Ok(Body::Whole(body)) => Some(body),
+                Ok(Body::TooLong) => {
+                    exchange.finish().await;
+                    return Judged { door, passage, typed, tickets }.neither(session).await;
+                }
+                Err(error) => return door.portal_down(session, &passage.arrival, &error).await.map(Ok),
+            }
+        } else {
+            None
+        };
+        let now = door.door.now();
+        let config = &passage.arrival.settings.config;
+        let asked = Asked {
+            path_and_query: passage.arrival.target.path_and_query(),
+            public: &config.listen.public_url.to_string(),
+            upstream: &config.portal.upstream.origin.to_string(),
+        };
+        let answer = Answer {
+            status: exchange.head.status.as_u16(),
+            headers: &exchange.head.headers,
+            body: read.as_deref(),
+        };
+        let judgement = judge(rule, &asked, &answer, now);
+        let judged = Judged { door, passage, typed, tickets };
+        match judgement {
+            Judgement::Refused => judged.refused(session, rule, exchange, read).await,
+            Judgement::Accepted => judged.accepted(session, exchange, read).await,
+            Judgement::Neither => {
+                exchange.finish().await;
+                judged.neither(session).await
+            }
+        }
+    }
+}
+
+/// A login whose answer was judged.
+struct Judged<'a> {
+    door: &'a Door,
+    passage: Passage,
+    typed: Login,
+    tickets: Vec<Ticket>,
+}
+
+impl Judged<'_> {
+    /// A wrong password: the portal's own answer passes.
+    async fn refused(
+        self,
+        session: &mut Session,
+        rule: &LoginRule,
+        mut exchange: Exchange<'_>,
+        read: Option<Bytes>,
+    ) -> Outcome<()> {
+        self.door.door.metrics.login("refused");
+        let now = self.door.door.now();
+        if rule.failure.is_some()
+            && let Who::Session(live) = &self.passage.who
+            && let Err(unknown) = self.door.door.forget_tried(live, now).await
+        {
+            return Ok(Err(unknown));
+        }
+        let kept = match self.keep_refused(rule, &mut exchange.head, now).await {
+            Ok(kept) => kept,
+            Err(unknown) => return Ok(Err(unknown)),
+        };
+        if let Some(cookie) = kept {
+            append_cookie(&mut exchange.head, &cookie);
+        }
+        release(exchange, read, session).await.map(Ok)
+    }
+
+    async fn keep_refused(
+        &self,
+        rule: &LoginRule,
+        head: &mut ResponseHeader,
+        now: Timestamp,
+    ) -> Result<Option<String>, Unknown> {
+        let config = &self.passage.arrival.settings.config;
+        if !matches!(self.passage.who, Who::Nobody) {
+            self.passage.conclude(&self.door.door, head).await?;
+            return Ok(None);
+        }
+        // The first login of a browser without a session: what it leaves in the jar is this name's.
+        let parted = take_set_cookies(head, &config.portal.rules.pass_cookies);
+        for passed in &parted.passed {
+            append_cookie(head, passed);
+        }
+        rewrite_for_browser(head, &self.passage)?;
+        let mut vault = Vault::default();
+        if !self.store_into(&mut vault, &parted) {
+            return Ok(None);
+        }
+        let tried = rule.failure.is_none().then(|| self.typed.folded().to_owned());
+        let token = self.door.door.begin_anonymous(&vault, tried, self.passage.arrival.client, now).await?;
+        Ok(Some(self.door.door.session_cookie(&token)))
+    }
+
+    fn store_into(&self, vault: &mut Vault, parted: &Parted) -> bool {
+        let config = &self.passage.arrival.settings.config;
+        let hosts = [config.listen.public_url.host(), config.portal.upstream.origin.host()];
+        vault.main.store(&parted.kept, self.passage.arrival.target.path(), &hosts)
+    }
+
+    /// The right password: what policy says.
+    async fn accepted(self, session: &mut Session, mut exchange: Exchange<'_>, read: Option<Bytes>) -> Outcome<()> {
+        let arrival = &self.passage.arrival;
+        let config = &arrival.settings.config;
+        let parted = take_set_cookies(&mut exchange.head, &config.portal.rules.pass_cookies);
+        let location = exchange.head.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+        let waiting = crate::vault::Waiting {
+            location: location
+                .and_then(|location| onward(location, &arrival.target, &config.listen.public_url, &config.portal)),
+            cookies: parted.passed.clone(),
+        };
+        let keep = |vault: &mut Vault| {
+            self.store_into(vault, &parted);
+        };
+        let accepted = Accepted {
+            typed: &self.typed,
+            under: &self.passage.who,
+            keep: &keep,
+            waiting,
+            script: arrival.asker == Asker::Script,
+            client: arrival.client,
+            now: self.door.door.now(),
+        };
+        let outcome = match self.settle(accepted).await {
+            Ok(outcome) => outcome,
+            Err(unknown) => {
+                exchange.finish().await;
+                return Ok(Err(unknown));
+            }
+        };
+        match outcome {
+            LoginOutcome::LetIn { token, deep_link } => {
+                self.door.door.metrics.login("let_in");
+                for passed in &parted.passed {
+                    append_cookie(&mut exchange.head, passed);
+                }
+                append_cookie(&mut exchange.head, &self.door.door.session_cookie(&token));
+                if let Err(unknown) = rewrite_for_browser(&mut exchange.head, &self.passage) {
+                    return Ok(Err(unknown));
+                }
+                let is_redirect = exchange.head.status.is_redirection() && exchange.head.headers.contains_key(LOCATION);
+                if let (true, Some(deep_link)) = (is_redirect, deep_link) {
+                    exchange.head.insert_header(LOCATION, deep_link)?;
+                }
+                release(exchange, read, session).await.map(Ok)
+            }
+            LoginOutcome::Challenge { token } => {
+                self.door.door.metrics.login("challenged");
+                let cookie = self.door.door.session_cookie(&token);
+                self.withhold(session, exchange, &Told::SecondFactor, Some(cookie)).await
+            }
+            LoginOutcome::NotKnown => {
+                self.door.door.metrics.login("not_known");
+                let cookie = self.door.door.clear_session_cookie();
+                self.withhold(session, exchange, &Told::NotKnown, Some(cookie)).await
+            }
+            LoginOutcome::Overtaken => {
+                self.door.door.metrics.login("overtaken");
+                self.withhold(session, exchange, &Told::Retry, None).await
+            }
+        }
+    }
+
+    async fn settle(&self, accepted: Accepted<'_>) -> Result<LoginOutcome, Unknown> {
+        let outcome = self.door.door.login_accepted(accepted).await?;
+        for ticket in &self.tickets {
+            self.door.door.store.give_back(ticket).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// I5: nothing of the portal's answer reaches the browser.
+    async fn withhold(
+        &self,
+        session: &mut Session,
+        exchange: Exchange<'_>,
+        told: &Told,
+        cookie: Option<String>,
+    ) -> Outcome<()> {
+        exchange.finish().await;
+        self.door.tell(session, &self.passage.arrival, told, cookie).await.map(Ok)
+    }
+
+    /// The answer fits neither success nor failure: it is shut, its jar thrown away, and reported.
+    async fn neither(self, session: &mut Session) -> Outcome<()> {
+        self.door.door.metrics.login("not_understood");
+        if let Err(unknown) = self.report().await {
+            return Ok(Err(unknown));
+        }
+        let cookie = self.door.door.clear_session_cookie();
+        self.door.tell(session, &self.passage.arrival, &Told::LoginNotUnderstood, Some(cookie)).await.map(Ok)
+    }
+
+    async fn report(&self) -> Result<(), Unknown> {
+        let door = &self.door.door;
+        if let Who::Session(live) = &self.passage.who {
+            door.end_session(live).await?;
+        }
+        let event = AuditEvent {
+            event: "login.not_understood",
+            actor: Actor { name: "gateway".into(), from: self.passage.arrival.client.to_string() },
+            firm: None,
+            login: Some(self.typed.clone()),
+            details: serde_json::json!({ "path": self.passage.arrival.target.path() }),
+        };
+        door.directory.audit(&event, door.now()).await?;
+        Ok(())
+    }
+}
+
+fn rewrite_for_browser(head: &mut ResponseHeader, passage: &Passage) -> Result<(), Unknown> {
+    headers::for_browser(head, true, &passage.arrival.settings.config)
+        .map_err(|_| crate::sessions::StoreUnknown("an answer's head cannot be rewritten".into()).into())
+}
+
+/// Releases the portal's own answer.
+async fn release(exchange: Exchange<'_>, read: Option<Bytes>, session: &mut Session) -> pingora::Result<()> {
+    match read {
+        Some(body) => exchange.send_read(session, body).await,
+        None => exchange.stream(session).await,
+    }
+}

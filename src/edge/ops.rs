@@ -1,0 +1,34 @@
+//! The ops address: the same bridge, another router. Served by pingora, so that a takeover carries it along.
+
+
+use async_trait::async_trait;
+use axum::Router;
+use pingora::proxy::{ProxyHttp, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorType, Result};
+
+use super::hygiene::check_raw_head;
+use super::{answer, own};
+
+/// Serves a router, and forwards nothing.
+pub struct OpsHooks(pub Router);
+
+#[async_trait]
+impl ProxyHttp for OpsHooks {
+    type CTX = ();
+
+    fn new_ctx(&self) {}
+
+    async fn request_filter(&self, session: &mut Session, _ctx: &mut ()) -> Result<bool> {
+        let raw = session.as_downstream().to_h1_raw();
+        match check_raw_head(&raw) {
+            Ok(_) => own::serve(session, &self.0, None).await?,
+            Err(unclean) => answer::refuse(session, unclean).await?,
+        }
+        Ok(true)
+    }
+
+    async fn upstream_peer(&self, _session: &mut Session, _ctx: &mut ()) -> Result<Box<HttpPeer>> {
+        Err(Error::explain(ErrorType::InternalError, "the ops address forwards nothing"))
+    }
+}

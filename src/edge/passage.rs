@@ -1,0 +1,205 @@
+//! A request on its way to the portal and its answer on the way back: which cookies go up, which come
+//! down, and what the vault keeps (I3).
+
+use http::HeaderValue;
+use http::header::SET_COOKIE;
+use pingora::http::{RequestHeader, ResponseHeader};
+
+use super::arrival::Arrival;
+use super::headers::{self, Said};
+use crate::access::{Doorstep, LiveSession, Unknown, Who};
+use crate::gate::{Credentials, Route};
+use crate::sessions::Level;
+use crate::vault::{BrowserCookies, Jar, Parted, Vault, part};
+
+/// A request that is forwarded.
+pub struct Passage {
+    /// Its head, read.
+    pub arrival: Arrival,
+    /// Who makes it.
+    pub who: Who,
+    /// How it is classed.
+    pub route: Route,
+    /// What goes up with it.
+    pub credentials: Credentials,
+    /// The value of its Cookie header.
+    cookie: Option<String>,
+    /// The session ended before it is forwarded (logout): nothing is kept, and the cookie is taken back.
+    session_ended: bool,
+    /// `pass_cookies` of a withheld login answer, where the firm's policy went off (or an exception began to
+    /// hold) while the factor was owed: this answer releases them (THREATS H5).
+    owed: Vec<String>,
+}
+
+impl Passage {
+    /// Settles what goes up.
+    ///
+    /// # Errors
+    /// Where the vault does not open.
+    pub fn new(arrival: Arrival, who: Who, route: Route, credentials: Credentials) -> Result<Self, Unknown> {
+        let vault = match &who {
+            Who::Session(session) => session.vault()?,
+            Who::Nobody | Who::Replaced => Vault::default(),
+        };
+        let pass = &arrival.settings.config.portal.rules.pass_cookies;
+        let jar = match credentials {
+            Credentials::Vault | Credentials::LoginJar => Some(&vault.main),
+            Credentials::PublicJar => Some(&vault.public),
+            Credentials::None => None,
+        };
+        // Whatever goes up, nothing that either jar holds comes from the browser.
+        let pairs = arrival.cookies.pairs.iter();
+        let foreign = BrowserCookies {
+            pairs: pairs.filter(|(name, _)| !vault.main.holds(name) && !vault.public.holds(name)).cloned().collect(),
+        };
+        let cookie = foreign.upstream(pass, jar, arrival.target.path());
+        let owed = match vault.waiting {
+            Some(waiting) if credentials == Credentials::Vault => waiting.cookies,
+            _ => Vec::new(),
+        };
+        Ok(Self { arrival, who, route, credentials, cookie, session_ended: false, owed })
+    }
+
+    /// The same, for a session that was just ended by logout.
+    #[must_use]
+    pub fn after_logout(mut self) -> Self {
+        self.session_ended = true;
+        self
+    }
+
+    /// Rewrites the head of the request for the portal.
+    ///
+    /// # Errors
+    /// Where a value cannot stand in a header.
+    pub fn prepare(&self, head: &mut RequestHeader) -> pingora::Result<()> {
+        let let_in = self.credentials == Credentials::Vault;
+        let identity = match (&self.who, let_in) {
+            (Who::Session(session), true) => session.stored.record.level.holder(),
+            _ => None,
+        };
+        let said = Said {
+            client: self.arrival.client,
+            identity: identity.map(|holder| holder.login.as_str()),
+            cookie: self.cookie.clone(),
+            overrides: let_in && matches!(self.route, Route::Protected | Route::Ambiguous),
+        };
+        headers::for_upstream(head, said, &self.arrival.settings.config)?;
+        let target = self.arrival.target.path_and_query();
+        if target.as_bytes() != head.raw_path() {
+            // A session in the path was taken out before the request was classed.
+            let uri = target.parse().map_err(|_| {
+                pingora::Error::explain(pingora::ErrorType::InvalidHTTPHeader, "a target that is no URI")
+            })?;
+            head.set_uri(uri);
+        }
+        Ok(())
+    }
+
+    /// Rewrites the head of the answer for the browser, and keeps what the vault must keep.
+    ///
+    /// # Errors
+    /// Where directory or store cannot answer: then nothing of the answer may go out.
+    pub async fn conclude(&self, door: &Doorstep, head: &mut ResponseHeader) -> Result<(), Unknown> {
+        let parted = take_set_cookies(head, &self.arrival.settings.config.portal.rules.pass_cookies);
+        if !self.session_ended {
+            self.release_owed(door, head).await?;
+        }
+        for passed in &parted.passed {
+            append_cookie(head, passed);
+        }
+        if self.session_ended {
+            append_cookie(head, &door.clear_session_cookie());
+        } else if let Some(own) = self.keep(door, &parted.kept).await? {
+            append_cookie(head, &own);
+        }
+        let protected = self.route != Route::Public;
+        headers::for_browser(head, protected, &self.arrival.settings.config)
+            .map_err(|_| crate::sessions::StoreUnknown("an answer's head cannot be rewritten".into()))?;
+        Ok(())
+    }
+
+    /// Releases what of a withheld login answer still waits, though no factor is owed any more.
+    async fn release_owed(&self, door: &Doorstep, head: &mut ResponseHeader) -> Result<(), Unknown> {
+        let Who::Session(session) = &self.who else {
+            return Ok(());
+        };
+        if self.owed.is_empty() {
+            return Ok(());
+        }
+        door.change_vault(session, door.now(), |vault| vault.waiting.take().is_some()).await?;
+        for owed in &self.owed {
+            append_cookie(head, owed);
+        }
+        Ok(())
+    }
+
+    /// Keeps Set-Cookie lines in the jar that the request was made with. The session cookie to hand out, where
+    /// an anonymous session had to begin for it.
+    async fn keep(&self, door: &Doorstep, lines: &[String]) -> Result<Option<String>, Unknown> {
+        if lines.is_empty() || self.credentials == Credentials::None {
+            return Ok(None);
+        }
+        let now = door.now();
+        let config = &self.arrival.settings.config;
+        let hosts = [config.listen.public_url.host(), config.portal.upstream.origin.host()];
+        let path = self.arrival.target.path();
+        let store = |vault: &mut Vault| self.jar_of(vault).store(lines, path, &hosts);
+        match &self.who {
+            Who::Session(session) => {
+                door.change_vault(session, now, store).await?;
+                Ok(None)
+            }
+            Who::Nobody | Who::Replaced if self.credentials == Credentials::Vault => Ok(None),
+            Who::Nobody | Who::Replaced => {
+                let mut vault = Vault::default();
+                if !store(&mut vault) {
+                    return Ok(None);
+                }
+                let token = door.begin_anonymous(&vault, None, self.arrival.client, now).await?;
+                Ok(Some(door.session_cookie(&token)))
+            }
+        }
+    }
+
+    fn jar_of<'a>(&self, vault: &'a mut Vault) -> &'a mut Jar {
+        match self.credentials {
+            Credentials::PublicJar => &mut vault.public,
+            Credentials::Vault | Credentials::LoginJar | Credentials::None => &mut vault.main,
+        }
+    }
+
+    /// The session whose end must end this request's connection too (I13).
+    pub fn watched(&self) -> Option<&LiveSession> {
+        match &self.who {
+            Who::Session(session)
+                if self.credentials == Credentials::Vault
+                    && !self.session_ended
+                    && !matches!(session.stored.record.level, Level::Anonymous { .. }) =>
+            {
+                Some(session)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Takes every Set-Cookie out of an answer's head, parted into what the vault keeps and what passes.
+pub fn take_set_cookies(head: &mut ResponseHeader, pass: &[crate::gate::Glob]) -> Parted {
+    let parted = {
+        let lines: Vec<&[u8]> = head.headers.get_all(SET_COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        part(&lines, pass)
+    };
+    head.remove_header(&SET_COOKIE);
+    // Set-Cookie2 is obsolete (RFC 6265 9.4), but no reason to let a cookie slip by.
+    head.remove_header("set-cookie2");
+    parted
+}
+
+/// Appends a Set-Cookie line; one that cannot stand in a header is dropped.
+pub fn append_cookie(head: &mut ResponseHeader, line: &str) {
+    if let Ok(value) = HeaderValue::from_str(line) {
+        // Appending fails only where a header map is full.
+        let _ = head.append_header(SET_COOKIE, value);
+    }
+}
+

@@ -1,0 +1,164 @@
+//! pingora's hooks, each of which only calls a named step.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::v2::server::H2Options;
+use pingora::proxy::{FailToProxy, HttpProxy, ProxyHttp, Session};
+use pingora::server::ShutdownWatch;
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorSource, ErrorType, Result};
+
+use super::answer;
+use super::door::Door;
+use super::live::{SLOT, Slot};
+use super::passage::Passage;
+use crate::gate::Asker;
+use crate::pages::{Told, told};
+
+/// What is known of a request so far: nothing, or that it is forwarded.
+#[derive(Default)]
+pub struct Known(Option<Box<Passage>>);
+
+/// The proxy's hooks.
+pub struct Hooks(pub Arc<Door>);
+
+#[async_trait]
+impl ProxyHttp for Hooks {
+    type CTX = Known;
+
+    fn new_ctx(&self) -> Known {
+        Known::default()
+    }
+
+    async fn request_filter(&self, session: &mut Session, known: &mut Known) -> Result<bool> {
+        known.0 = self.0.receive(session).await?;
+        Ok(known.0.is_none())
+    }
+
+    async fn upstream_peer(&self, _session: &mut Session, known: &mut Known) -> Result<Box<HttpPeer>> {
+        let passage = forwarded(known)?;
+        Ok(Box::new(self.0.upstream.peer(&passage.arrival.settings.config.portal.upstream)?))
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _session: &mut Session,
+        head: &mut RequestHeader,
+        known: &mut Known,
+    ) -> Result<()> {
+        forwarded(known)?.prepare(head)
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _session: &mut Session,
+        head: &mut ResponseHeader,
+        known: &mut Known,
+    ) -> Result<()> {
+        let passage = forwarded(known)?;
+        if may_never_end(head) {
+            let _ = SLOT.try_with(|slot| slot.note_stream());
+        }
+        passage.conclude(&self.0.door, head).await.map_err(|unknown| {
+            self.0.door.metrics.unknown(&unknown);
+            tracing::error!(request_id = passage.arrival.request_id, error = %unknown, "an answer is held back");
+            Error::new(ErrorType::HTTPStatus(503))
+        })
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, known: &mut Known) -> FailToProxy {
+        let failed = FailToProxy { error_code: gateway_status(error), can_reuse_downstream: false };
+        if session.response_written().is_some() || error.esource() == &ErrorSource::Downstream {
+            return failed;
+        }
+        let status = gateway_status(error);
+        let what = match status {
+            503 => Told::CannotTell,
+            status => {
+                self.0.door.metrics.portal_down();
+                Told::PortalDown { status }
+            }
+        };
+        let (asker, name) = match &known.0 {
+            Some(passage) => (passage.arrival.asker, passage.arrival.settings.config.portal.name.clone()),
+            None => (Asker::Page, String::new()),
+        };
+        session.set_keepalive(None);
+        let answer = told(&what, asker, &name, self.0.door.now());
+        if let Err(gone) = answer::write(session, answer).await {
+            tracing::debug!(error = ?gone.etype(), "the browser is gone");
+        }
+        failed
+    }
+
+    fn suppress_error_log(&self, _session: &Session, _known: &Known, _error: &Error) -> bool {
+        // pingora's own line would quote the request.
+        true
+    }
+}
+
+/// 503 where our own stores failed, 504 where the portal was too slow, 502 otherwise.
+pub(super) fn gateway_status(error: &Error) -> u16 {
+    match error.etype() {
+        ErrorType::HTTPStatus(status) => *status,
+        ErrorType::ConnectTimedout
+        | ErrorType::ReadTimedout
+        | ErrorType::WriteTimedout
+        | ErrorType::TLSHandshakeTimedout => 504,
+        _ => 502,
+    }
+}
+
+fn forwarded(known: &Known) -> Result<&Passage> {
+    known.0.as_deref().ok_or_else(|| Error::explain(ErrorType::InternalError, "nothing was decided"))
+}
+
+/// A WebSocket or an event stream.
+fn may_never_end(head: &ResponseHeader) -> bool {
+    head.status == 101
+        || head
+            .headers
+            .get(http::header::CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// pingora's proxy, each request of which ends when its session does (I13).
+pub struct Guarded {
+    /// The proxy.
+    pub proxy: Arc<HttpProxy<Hooks>>,
+    /// What serves requests.
+    pub door: Arc<Door>,
+}
+
+#[async_trait]
+impl HttpServerApp for Guarded {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        let slot = Arc::new(Slot::default());
+        let served = SLOT.scope(Arc::clone(&slot), self.proxy.process_new_http(session, shutdown));
+        tokio::select! {
+            biased;
+            reusable = served => reusable,
+            () = slot.must_close(&self.door.door, &self.door.stop) => None,
+        }
+    }
+
+    async fn http_cleanup(&self) {
+        self.proxy.http_cleanup().await;
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        self.proxy.server_options()
+    }
+
+    fn h2_options(&self) -> Option<H2Options> {
+        self.proxy.h2_options()
+    }
+}

@@ -1,0 +1,67 @@
+//! The way to the portal: one function makes the peer for forwarded requests and for the exchange alike.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use pingora::protocols::ALPN;
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorType};
+
+use crate::config;
+
+/// How long a connection to the portal may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an unused connection to the portal is kept.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often the portal's name is looked up anew.
+const RESOLVE_EVERY: Duration = Duration::from_secs(10);
+
+/// Where the portal is now: its name, looked up in the background.
+#[derive(Debug, Default)]
+pub struct Upstream {
+    address: ArcSwapOption<SocketAddr>,
+}
+
+impl Upstream {
+    /// Looks the portal's name up; an old address is kept where the look-up fails.
+    pub async fn resolve(&self, upstream: &config::Upstream) {
+        let host = upstream.origin.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        match tokio::net::lookup_host((host.as_str(), upstream.origin.port())).await {
+            Ok(mut addresses) => {
+                if let Some(address) = addresses.next() {
+                    self.address.store(Some(Arc::new(address)));
+                }
+            }
+            Err(error) => tracing::warn!(%error, host, "the portal's name cannot be looked up"),
+        }
+    }
+
+    /// Looks the name up for ever.
+    pub async fn keep_resolved(&self, door: Arc<crate::access::Doorstep>) {
+        loop {
+            tokio::time::sleep(RESOLVE_EVERY).await;
+            let upstream = door.settings.load().config.portal.upstream.clone();
+            self.resolve(&upstream).await;
+        }
+    }
+
+    /// The peer to connect to.
+    ///
+    /// # Errors
+    /// Where the portal's name was never resolved, or its CA file cannot be read.
+    pub fn peer(&self, upstream: &config::Upstream) -> pingora::Result<HttpPeer> {
+        let address = self.address.load_full().ok_or_else(|| {
+            Error::explain(ErrorType::ConnectError, "the portal's name cannot be looked up")
+        })?;
+        let host = upstream.origin.host();
+        let mut peer = HttpPeer::new(*address, upstream.origin.is_secure(), host.to_owned());
+        let options = &mut peer.options;
+        options.alpn = ALPN::H1;
+        options.connection_timeout = Some(CONNECT_TIMEOUT);
+        options.total_connection_timeout = Some(CONNECT_TIMEOUT * 2);
+        options.idle_timeout = Some(IDLE_TIMEOUT);
+        Ok(peer)
+    }
+}

@@ -1,0 +1,8 @@
+//! Stories of the challenge over a real directory and a real store.
+
+mod challenges;
+mod locks;
+mod races;
+mod sends;
+mod verdicts;
+mod world;

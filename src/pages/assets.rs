@@ -1,0 +1,116 @@
+//! The one style sheet and the one script, under names that carry the hash of what is in them.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, header};
+use ring::digest;
+
+use super::layout;
+
+const FOLDER: &str = "/.doorstep/assets/";
+
+pub(super) static CSS: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("css", "text/css; charset=utf-8", include_str!("assets/door.css")));
+pub(super) static JS: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "js",
+        "text/javascript; charset=utf-8",
+        include_str!("assets/door.js"),
+    )
+});
+
+/// A file that never changes under its name.
+pub(super) struct Asset {
+    /// Its address.
+    pub path: String,
+    ending: &'static str,
+    content_type: &'static str,
+    body: &'static str,
+}
+
+impl Asset {
+    fn new(ending: &'static str, content_type: &'static str, body: &'static str) -> Self {
+        let hash = crate::secret::hex(digest::digest(&digest::SHA256, body.as_bytes()).as_ref());
+        let hash = hash.get(..16).unwrap_or(&hash);
+        Self {
+            path: format!("{FOLDER}door.{hash}.{ending}"),
+            ending,
+            content_type,
+            body,
+        }
+    }
+
+    /// Whether `path` names this file, of this version or of another.
+    fn is_named_by(&self, path: &str) -> bool {
+        path.strip_prefix(FOLDER)
+            .and_then(|name| name.strip_prefix("door."))
+            .and_then(|name| name.strip_suffix(self.ending))
+            .is_some_and(|hash| hash.is_empty() || hash.ends_with('.') && !hash.contains('/'))
+    }
+
+    fn answer(&self, path: &str) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::from_static(self.body.as_bytes()));
+        let headers = response.headers_mut();
+        layout::guard(headers);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        // During an upgrade another gateway's page may name its own version: served, but not kept.
+        let cache = if path == self.path {
+            "public, max-age=31536000, immutable"
+        } else {
+            "no-cache"
+        };
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+        response
+    }
+}
+
+impl fmt::Debug for Asset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)
+    }
+}
+
+/// The style sheet or the script, if `path` names one: served to anybody and without asking store or
+/// directory, so that the page saying that these are down looks like a page.
+pub fn asset(path: &str) -> Option<Response<Bytes>> {
+    [&*CSS, &*JS]
+        .into_iter()
+        .find(|asset| asset.is_named_by(path))
+        .map(|asset| asset.answer(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_present_version_may_be_kept_for_ever() {
+        for (path, cache) in [
+            (CSS.path.as_str(), Some("public, max-age=31536000, immutable")),
+            (JS.path.as_str(), Some("public, max-age=31536000, immutable")),
+            ("/.doorstep/assets/door.0123456789abcdef.css", Some("no-cache")),
+            ("/.doorstep/assets/door.css", Some("no-cache")),
+            ("/.doorstep/assets/doorcss", None),
+            ("/.doorstep/assets/door.a/../b.css", None),
+            ("/.doorstep/assets/other.css", None),
+            ("/.doorstep/challenge", None),
+        ] {
+            let answer = asset(path);
+            let given = answer
+                .as_ref()
+                .map(|a| a.headers()[header::CACHE_CONTROL].to_str().unwrap());
+            assert_eq!(given, cache, "{path}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_them_asks_another_origin_for_anything() {
+        for asset in [&*CSS, &*JS] {
+            for foreign in ["http:", "https:", "url(", "@import", "eval("] {
+                assert!(!asset.body.contains(foreign), "{asset:?} holds {foreign}");
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+// What the pages can do without, a little nicer: times in the reader's zone, seconds that count, a pasted
+// token that submits, an SMS without a reload, and word of what happened elsewhere.
+'use strict';
+const all = (query, root) => [...(root || document).querySelectorAll(query)];
+
+function dress(root) {
+  for (const time of all('time', root)) {
+    const day = time.dataset.day === undefined ? {} : { day: 'numeric', month: 'short', year: 'numeric' };
+    const zone = { hour: '2-digit', minute: '2-digit', timeZoneName: 'short' };
+    time.textContent = new Intl.DateTimeFormat(undefined, { ...day, ...zone }).format(new Date(time.dateTime));
+  }
+  for (const count of all('[data-count]', root)) {
+    count.ends = performance.now() + 1000 * count.dataset.count;
+  }
+}
+
+function tick() {
+  for (const count of all('[data-count]')) {
+    const left = Math.max(0, Math.ceil((count.ends - performance.now()) / 1000));
+    const minutes = Math.ceil(left / 60);
+    const text = left < 60 ? left + ' s' : minutes + (minutes === 1 ? ' minute' : ' minutes');
+    if (count.textContent !== text) count.textContent = text;
+    const whole = count.closest('[data-over]');
+    if (!left && whole) whole.textContent = whole.dataset.over;
+  }
+}
+
+function again(link) {
+  const to = new URL(link.getAttribute('href') || location.href, location.href);
+  to.hash = '';
+  setTimeout(() => location.replace(to), 1000 * link.dataset.again);
+}
+
+// Filled by hand, nothing submits by itself; by paste or autofill, the whole token is there at once.
+function submitsWhenFilled(field) {
+  field.addEventListener('input', (event) => {
+    const typed = /^(insertText|insertComposition|delete|history)/.test(event.inputType || '');
+    const bare = field.value.replace(/[\s-]/g, '');
+    if (!typed && /^\d{6,10}$/.test(bare) && !field.form.sent) field.form.requestSubmit();
+  });
+  field.form.addEventListener('submit', () => { field.form.sent = true; });
+  addEventListener('pageshow', () => { field.form.sent = false; });
+}
+
+function swaps(form) {
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    if (form.busy) return;
+    form.busy = true;
+    try {
+      const body = new URLSearchParams(new FormData(form));
+      const answer = await fetch(form.action, { method: 'POST', body, headers: { Accept: 'text/html' } });
+      const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      const parts = form.dataset.swap.split(' ').map((id) => [document.getElementById(id), page.getElementById(id)]);
+      if (parts.some(([, fresh]) => !fresh)) throw answer;
+      document.title = page.title;
+      for (const [old, fresh] of parts) {
+        old.replaceChildren(...fresh.childNodes);
+        dress(old);
+        all('form[data-swap]', old).forEach(swaps);
+      }
+      document.getElementById('token').focus();
+    } catch {
+      location.assign('/.doorstep/challenge');
+    }
+  });
+}
+
+function watch(base) {
+  const events = new EventSource(base + '/events');
+  events.onmessage = async (event) => {
+    const { status } = JSON.parse(event.data);
+    if (status === 'pending') return;
+    events.close();
+    if (status === 'verified') {
+      const told = await (await fetch(base + '/status')).json();
+      location.assign(told.location || base);
+    } else if (status === 'expired') {
+      document.getElementById('said').replaceChildren(document.getElementById('expired').content.cloneNode(true));
+    }
+  };
+  addEventListener('pagehide', () => events.close());
+}
+
+dress();
+setInterval(tick, 1000);
+all('[data-again]').forEach(again);
+all('.token').forEach(submitsWhenFilled);
+all('form[data-swap]').forEach(swaps);
+all('[data-watch]').forEach((form) => watch(form.dataset.watch));

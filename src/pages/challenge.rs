@@ -1,0 +1,242 @@
+//! `challenge`, `challenge/sms`, `challenge/verify`: one question, and every way to answer it.
+
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+use super::challenge_page::{Problem, challenge_page};
+use super::desk::{Desk, Stage};
+use super::layout::{json, retry_after, see_other};
+use super::moment::seconds_until;
+use super::refusal::Stop;
+use super::{CHALLENGE, Told};
+use crate::access::{Entry, LiveSession};
+use crate::clock::Timestamp;
+use crate::factors::challenge::{Opening, SmsOutcome, Verdict, View};
+
+type Answer = Result<http::Response<Bytes>, Stop>;
+
+/// Where a one-time passcode leads.
+const ENROL: &str = "/.doorstep/enroll/totp";
+
+/// Seconds after which a provider that was down, or a limit without a known end, is worth asking again.
+const A_WHILE: u64 = 60;
+
+/// GET `challenge`.
+pub(super) async fn show(desk: Desk) -> Response {
+    desk.finish(page(&desk).await)
+}
+
+/// POST `challenge`: a new challenge in place of one that ran out.
+pub(super) async fn reopen(desk: Desk, request: Request) -> Response {
+    desk.finish(reopened(&desk, request).await)
+}
+
+/// POST `challenge/sms`.
+pub(super) async fn sms(desk: Desk, request: Request) -> Response {
+    desk.finish(sent(&desk, request).await)
+}
+
+/// POST `challenge/verify`.
+pub(super) async fn verify(desk: Desk, request: Request) -> Response {
+    desk.finish(verified(&desk, request).await)
+}
+
+async fn page(desk: &Desk) -> Answer {
+    let session = match desk.stage()? {
+        Stage::Owed(session) => session,
+        Stage::Stands(session) => return Ok(see_other(&onward(session))),
+    };
+    desk.door.challenge_for(session, false, desk.now()).await?;
+    let view = desk.view(session).await?;
+    let status = if view.nothing_enrolled {
+        StatusCode::FORBIDDEN
+    } else {
+        StatusCode::OK
+    };
+    Ok(desk.challenge(status, session, &view, None))
+}
+
+async fn reopened(desk: &Desk, request: Request) -> Answer {
+    desk.posted(request).await?;
+    let session = match desk.stage()? {
+        Stage::Owed(session) => session,
+        Stage::Stands(session) => return Ok(desk.through(&onward(session))),
+    };
+    let opening = desk.door.challenge_for(session, true, desk.now()).await?;
+    if !matches!(opening, Opening::Limited { .. }) {
+        return Ok(desk.moved_to("pending", CHALLENGE));
+    }
+    let view = desk.view(session).await?;
+    Ok(desk.problem(
+        StatusCode::TOO_MANY_REQUESTS,
+        ("limited", Some(A_WHILE)),
+        session,
+        &view,
+        Problem::AskedTooOften,
+    ))
+}
+
+async fn sent(desk: &Desk, request: Request) -> Answer {
+    desk.posted(request).await?;
+    let session = match desk.stage()? {
+        Stage::Owed(session) => session,
+        Stage::Stands(session) => return Ok(desk.through(&onward(session))),
+    };
+    let now = desk.now();
+    let (status, word, problem) = match desk.door.send_sms(session, now).await? {
+        SmsOutcome::Sent(_) => return Ok(desk.moved_to("sent", CHALLENGE)),
+        SmsOutcome::Locked { until } => return desk.locked(session, until).await,
+        SmsOutcome::Over => return desk.ran_out(session).await,
+        SmsOutcome::Limited { until } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            ("limited", Some(seconds_until(until, now).max(1))),
+            Problem::sms_limit(until, now),
+        ),
+        SmsOutcome::Unavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            ("sms_unavailable", Some(A_WHILE)),
+            Problem::SmsDown,
+        ),
+        SmsOutcome::NoNumber => (StatusCode::FORBIDDEN, ("no_number", None), Problem::NoNumber),
+    };
+    let view = desk.view(session).await?;
+    Ok(desk.problem(status, word, session, &view, problem))
+}
+
+async fn verified(desk: &Desk, request: Request) -> Answer {
+    let (_, fields) = desk.posted(request).await?;
+    let session = match desk.stage()? {
+        Stage::Owed(session) => session,
+        Stage::Stands(session) => return Ok(desk.through(&onward(session))),
+    };
+    let typed = fields.get("token").unwrap_or_default();
+    let (word, problem) = match desk.door.verify_token(session, typed, desk.now()).await? {
+        Verdict::Verified { entry, .. } => return Ok(desk.enter(&entry)),
+        Verdict::MayEnrol => return Ok(desk.moved_to("may_enrol", ENROL)),
+        Verdict::Ended => return Err(desk.sign_in_again()),
+        Verdict::Overtaken => return Err(Told::Retry.into()),
+        Verdict::Locked { until } => return desk.locked(session, until).await,
+        Verdict::RanOut => return desk.ran_out(session).await,
+        Verdict::NothingEnrolled => return desk.nothing_enrolled(session).await,
+        Verdict::Wrong { left } => ("wrong_token", Problem::wrong(left)),
+        Verdict::Expired => ("expired", Problem::Expired),
+        Verdict::Used => ("used", Problem::Used),
+    };
+    let view = desk.view(session).await?;
+    let status = desk.unprocessed();
+    Ok(desk.problem(status, (word, None), session, &view, problem))
+}
+
+impl Desk {
+    async fn view(&self, session: &LiveSession) -> Result<View, Stop> {
+        Ok(self.door.challenge_view(session, self.now()).await?)
+    }
+
+    fn challenge(
+        &self,
+        status: StatusCode,
+        session: &LiveSession,
+        view: &View,
+        problem: Option<Problem>,
+    ) -> http::Response<Bytes> {
+        let csrf = session.token.form_token();
+        challenge_page(status, self.portal(), view, &csrf, problem, self.now())
+    }
+
+    /// The page with what went wrong, or `word` and the seconds to wait for a script.
+    fn problem(
+        &self,
+        status: StatusCode,
+        (word, seconds): (&str, Option<u64>),
+        session: &LiveSession,
+        view: &View,
+        problem: Problem,
+    ) -> http::Response<Bytes> {
+        let answer = match (self.json, &problem, seconds) {
+            (false, ..) => self.challenge(status, session, view, Some(problem)),
+            (true, _, Some(seconds)) => json(status, &json!({"error": word, "retry_after": seconds})),
+            (true, _, None) => json(status, &json!({"error": word})),
+        };
+        match seconds {
+            Some(seconds) => retry_after(answer, seconds),
+            None => answer,
+        }
+    }
+
+    /// What a token that is not accepted is answered with: a page that was not processed, or 401.
+    fn unprocessed(&self) -> StatusCode {
+        if self.json {
+            StatusCode::UNAUTHORIZED
+        } else {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+    }
+
+    async fn locked(&self, session: &LiveSession, until: Timestamp) -> Answer {
+        let seconds = seconds_until(until, self.now()).max(1);
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        if self.json {
+            let body = json!({"error": "locked", "retry_after": seconds});
+            return Ok(retry_after(json(status, &body), seconds));
+        }
+        let mut view = self.view(session).await?;
+        view.locked_until = Some(until);
+        Ok(retry_after(self.challenge(status, session, &view, None), seconds))
+    }
+
+    async fn ran_out(&self, session: &LiveSession) -> Answer {
+        if self.json {
+            return Ok(json(self.unprocessed(), &json!({"error": "challenge_expired"})));
+        }
+        let view = self.view(session).await?;
+        if !view.ran_out {
+            // It was verified, or replaced, meanwhile: the page that follows knows.
+            return Err(Told::Retry.into());
+        }
+        Ok(self.challenge(self.unprocessed(), session, &view, None))
+    }
+
+    async fn nothing_enrolled(&self, session: &LiveSession) -> Answer {
+        let status = StatusCode::FORBIDDEN;
+        if self.json {
+            return Ok(json(status, &json!({"error": "nothing_enrolled"})));
+        }
+        let view = self.view(session).await?;
+        Ok(self.challenge(status, session, &view, None))
+    }
+
+    /// Done, and on to another own page.
+    fn moved_to(&self, status: &str, location: &str) -> http::Response<Bytes> {
+        if self.json {
+            return json(StatusCode::OK, &json!({"status": status, "location": location}));
+        }
+        see_other(location)
+    }
+
+    /// Through the door.
+    fn through(&self, location: &str) -> http::Response<Bytes> {
+        self.moved_to("verified", location)
+    }
+
+    /// Through the door with what was waiting behind it.
+    pub(super) fn enter(&self, entry: &Entry) -> http::Response<Bytes> {
+        let mut response = self.through(&entry.location);
+        let own = self.door.session_cookie(&entry.token);
+        for cookie in std::iter::once(&own).chain(&entry.cookies) {
+            match HeaderValue::from_str(cookie) {
+                Ok(value) => drop(response.headers_mut().append(header::SET_COOKIE, value)),
+                Err(_) => tracing::warn!("a cookie of the portal's login answer cannot be passed on"),
+            }
+        }
+        response
+    }
+}
+
+/// Where somebody goes to whom nothing stands in the way.
+pub(super) fn onward(session: &LiveSession) -> String {
+    let _ = session;
+    "/".to_owned()
+}

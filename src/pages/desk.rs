@@ -1,0 +1,160 @@
+//! What every handler needs: who asks, for what kind of answer, and how far they have come.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Request};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::request::Parts;
+
+use super::body::{self, Fields};
+use super::refusal::Stop;
+use super::{CHALLENGE, Told, proof, told};
+use crate::access::{Doorstep, LiveSession, Settings, Visitor, Who};
+use crate::clock::Timestamp;
+use crate::config::UnknownEmployee;
+use crate::directory::Actor;
+use crate::gate::policy::PasswordSuffices;
+use crate::gate::{Asker, EmployeeStanding};
+use crate::sessions::{Holder, Level};
+
+/// One request for an own address.
+pub(super) struct Desk {
+    pub door: Arc<Doorstep>,
+    pub visitor: Arc<Visitor>,
+    /// One version of the settings for the whole request.
+    pub settings: Arc<Settings>,
+    /// The answer is to be JSON.
+    pub json: bool,
+    changes: bool,
+}
+
+/// How far somebody at an own page has come.
+pub(super) enum Stage<'a> {
+    /// A second factor is owed.
+    Owed(&'a LiveSession),
+    /// Nothing is owed: it is verified and stands, or a password suffices for this request.
+    Stands(&'a LiveSession),
+}
+
+impl FromRequestParts<Arc<Doorstep>> for Desk {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Arc<Doorstep>) -> Result<Self, Response> {
+        let settings = door.settings.load_full();
+        let Some(visitor) = parts.extensions.get::<Arc<Visitor>>() else {
+            // Nobody looked the session up, so nothing is known of it (I9).
+            tracing::error!("a request reached an own page without a visitor");
+            let name = &settings.config.portal.name;
+            let answer = told::told(&Told::CannotTell, Asker::Page, name, door.now());
+            return Err(answer.map(Body::from).into_response());
+        };
+        Ok(Self {
+            visitor: visitor.clone(),
+            door: door.clone(),
+            settings,
+            json: body::wants_json(&parts.headers),
+            changes: !parts.method.is_safe(),
+        })
+    }
+}
+
+impl Desk {
+    pub fn now(&self) -> Timestamp {
+        self.visitor.now
+    }
+
+    pub fn portal(&self) -> &str {
+        &self.settings.config.portal.name
+    }
+
+    /// The portal's login page, where signing in begins.
+    pub fn login_page(&self) -> String {
+        self.settings.config.portal.rules.login_page.address(None)
+    }
+
+    /// The session, whatever its level.
+    pub fn session(&self) -> Result<&LiveSession, Stop> {
+        match &self.visitor.who {
+            Who::Nobody => Err(self.sign_in_again()),
+            Who::Replaced => Err(Told::Retry.into()),
+            Who::Session(session) => Ok(session),
+        }
+    }
+
+    /// How far the visitor has come; stops whoever has not signed in, or is not known.
+    pub fn stage(&self) -> Result<Stage<'_>, Stop> {
+        let session = self.session()?;
+        let Some(holder) = session.stored.record.level.holder() else {
+            return Err(self.sign_in_again());
+        };
+        let Some(standing) = session.standing.as_deref() else {
+            return self.without_standing(session, holder);
+        };
+        if !standing.active || standing.epoch != holder.employee_epoch {
+            return Err(self.sign_in_again());
+        }
+        let verified = match &session.stored.record.level {
+            Level::SecondFactor { firm_epoch, .. } => *firm_epoch == standing.firm.epoch,
+            _ => false,
+        };
+        if verified || suffices(standing, &self.visitor) {
+            return Ok(Stage::Stands(session));
+        }
+        Ok(Stage::Owed(session))
+    }
+
+    fn without_standing<'a>(&self, session: &'a LiveSession, holder: &Holder) -> Result<Stage<'a>, Stop> {
+        let pass = self.settings.config.directory.unknown_employee == UnknownEmployee::Pass;
+        if pass && holder.firm.is_none() {
+            return Ok(Stage::Stands(session));
+        }
+        Err(Told::NotKnown.into())
+    }
+
+    pub(super) fn sign_in_again(&self) -> Stop {
+        let login = self.login_page();
+        Told::SignInAgain { login }.into()
+    }
+
+    /// Reads what was posted, once it is proven that the session's own page sent it. The order of refusals
+    /// is the contract's: cross-site 403, no session 401, then body and form token.
+    pub async fn posted(&self, request: Request) -> Result<(&LiveSession, Fields), Stop> {
+        let (parts, body) = request.into_parts();
+        proof::check_site(&parts.headers, &self.settings.config.listen.public_url)?;
+        let session = self.session()?;
+        let fields = Fields::read(&parts.headers, body).await?;
+        proof::check_token(&parts.headers, &fields, &session.token)?;
+        Ok((session, fields))
+    }
+
+    /// The employee as the author of a change to what is their own.
+    pub fn actor(&self, holder: &Holder) -> Actor {
+        Actor {
+            name: holder.login.as_str().to_owned(),
+            from: self.visitor.client.to_string(),
+        }
+    }
+
+    /// The answer to whatever came of the request.
+    pub fn finish(&self, outcome: Result<http::Response<Bytes>, Stop>) -> Response {
+        let asker = if self.json {
+            Asker::Script
+        } else {
+            self.visitor.asker
+        };
+        // A POST cannot be sent again by the page that answers it: that page goes on to the challenge.
+        let again = self.changes.then_some(CHALLENGE);
+        let answer = match outcome {
+            Ok(answer) => answer,
+            Err(Stop::Told(what)) => told::told_again(&what, asker, self.portal(), self.now(), again),
+            Err(stop) => stop.answer(asker, self.portal()),
+        };
+        answer.map(Body::from).into_response()
+    }
+}
+
+fn suffices(standing: &EmployeeStanding, visitor: &Visitor) -> bool {
+    standing.firm.password_suffices(visitor.client, visitor.now) != PasswordSuffices::No
+}

@@ -1,0 +1,403 @@
+//! `enroll/totp`: adds an authenticator app, for whoever may change their factors (I14).
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::Request;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use http::StatusCode;
+use qrcode::render::svg;
+use zeroize::Zeroizing;
+
+use super::Told;
+use super::body::Fields;
+use super::desk::Desk;
+use super::layout::{self, Shell};
+use super::refusal::Stop;
+use crate::access::LiveSession;
+use crate::clock::Timestamp;
+use crate::directory::{Employee, TotpShape};
+use crate::gate::FactorKind;
+use crate::secret::{Purpose, SessionToken, random_bytes};
+use crate::sessions::{Allowance, Holder, Level, Limit, LimitKey};
+
+/// How long a verified factor lets its holder change factors (I14).
+const FRESH: Duration = Duration::from_secs(600);
+
+/// How far two gateways' clocks may be apart.
+const CLOCKS_APART: Duration = Duration::from_secs(60);
+
+/// How long a secret that was shown can be confirmed.
+const OFFERED: Duration = Duration::from_secs(900);
+
+/// 160 bits, as long as the hash (RFC 4226 4, R6).
+const SECRET_LENGTH: usize = 20;
+
+const WRONG: &str = "That key is not right. Check it and the phone’s clock, and try again.";
+const TOO_LATE: &str = "That took too long. Scan the new code.";
+const USED: &str = "That app was added already. Scan the new code to add another one.";
+
+#[derive(Template)]
+#[template(path = "enroll_totp.html")]
+pub(super) struct EnrolPage<'a> {
+    pub shell: Shell<'a>,
+    /// A `data:` address of the QR code.
+    pub qr: String,
+    /// The secret in base32, in groups of four.
+    pub secret: String,
+    pub digits: u32,
+    pub period: u64,
+    pub csrf: String,
+    /// The secret again, for the form to bring back.
+    pub sealed: String,
+    pub error: Option<&'a str>,
+    /// The number that a reset suspended, masked.
+    pub suspended: Option<String>,
+}
+
+/// GET `enroll/totp`.
+pub(super) async fn show(desk: Desk) -> Response {
+    desk.finish(offer(&desk).await)
+}
+
+/// POST `enroll/totp`.
+pub(super) async fn add(desk: Desk, request: Request) -> Response {
+    desk.finish(added(&desk, request).await)
+}
+
+async fn offer(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
+    let enrolling = Enrolling::of(desk).await?;
+    enrolling.page(desk, &Offer::new(desk.now()), None)
+}
+
+async fn added(desk: &Desk, request: Request) -> Result<http::Response<Bytes>, Stop> {
+    let (_, fields) = desk.posted(request).await?;
+    let enrolling = Enrolling::of(desk).await?;
+    let now = desk.now();
+    let sealed = fields.get("sealed").unwrap_or_default();
+    let Some(offer) = Offer::open(sealed, &enrolling.session.token, now) else {
+        return enrolling.page(desk, &Offer::new(now), Some(TOO_LATE));
+    };
+    let typed = fields.get("token").unwrap_or_default();
+    let Some(step) = check(&*offer.secret, &enrolling.shape, typed, now) else {
+        return enrolling.page(desk, &offer, Some(WRONG));
+    };
+    if !enrolling.take(desk, &offer).await? {
+        return enrolling.page(desk, &Offer::new(now), Some(USED));
+    }
+    enrolling.add(desk, &offer, step, &fields).await
+}
+
+/// Somebody who may add a factor to what is their own.
+struct Enrolling<'a> {
+    session: &'a LiveSession,
+    holder: &'a Holder,
+    employee: Employee,
+    shape: TotpShape,
+    /// By a one-time passcode, so that adding is also proving.
+    first: bool,
+}
+
+impl<'a> Enrolling<'a> {
+    async fn of(desk: &'a Desk) -> Result<Self, Stop> {
+        let (session, holder, first) = desk.may_enrol()?;
+        let Some(employee) = desk.door.directory.employee(&holder.login).await? else {
+            return Err(Told::NotKnown.into());
+        };
+        if !employee.standing.firm.policy.allows(FactorKind::Totp) {
+            return Err(Stop::FactorNotAllowed);
+        }
+        Ok(Self {
+            session,
+            holder,
+            employee,
+            shape: desk.settings.config.factors.totp,
+            first,
+        })
+    }
+
+    /// A secret becomes a factor once, also when its form is sent twice at once: two factors of one secret
+    /// would let each of its keys pass twice (I7).
+    async fn take(&self, desk: &Desk, offer: &Offer) -> Result<bool, Stop> {
+        let key = LimitKey {
+            name: "totp_enrolment",
+            subject: desk.door.keys.keyed_hash(Purpose::Limit, &*offer.secret),
+        };
+        let once = Limit {
+            count: 1,
+            window: OFFERED + CLOCKS_APART,
+        };
+        let allowance = desk.door.store.take(&key, once, desk.now()).await?;
+        Ok(matches!(allowance, Allowance::Granted(_)))
+    }
+
+    async fn add(
+        &self,
+        desk: &Desk,
+        offer: &Offer,
+        step: u64,
+        fields: &Fields,
+    ) -> Result<http::Response<Bytes>, Stop> {
+        let (door, now, actor) = (&desk.door, desk.now(), desk.actor(self.holder));
+        let step = i64::try_from(step).unwrap_or(i64::MAX);
+        let login = &self.holder.login;
+        door.directory
+            .add_totp(
+                &actor,
+                login,
+                &*offer.secret,
+                self.shape,
+                "Authenticator app",
+                step,
+                now,
+            )
+            .await?;
+        if self.employee.phone_suspended && fields.get("confirm_phone") == Some("yes") {
+            door.directory.confirm_phone(&actor, login, now).await?;
+        }
+        if !self.first {
+            return Ok(layout::see_other("/.doorstep/account"));
+        }
+        match door.raise(self.session, FactorKind::Totp, now).await? {
+            Some(entry) => Ok(desk.enter(&entry)),
+            None => Err(Told::Retry.into()),
+        }
+    }
+
+    fn page(&self, desk: &Desk, offer: &Offer, error: Option<&str>) -> Result<http::Response<Bytes>, Stop> {
+        let login = self.employee.standing.login.as_str();
+        let Some((uri, secret)) = otpauth(&*offer.secret, &self.shape, desk.portal(), login) else {
+            tracing::error!("no otpauth address can be made for an employee");
+            return Err(Told::CannotTell.into());
+        };
+        let Some(qr) = qr_code(&uri) else {
+            tracing::error!("an otpauth address does not fit into a QR code");
+            return Err(Told::CannotTell.into());
+        };
+        let suspended = self
+            .employee
+            .phone
+            .as_ref()
+            .filter(|_| self.employee.phone_suspended);
+        let title = error.map_or("Add an authenticator app", |_| "Not added yet");
+        let page = EnrolPage {
+            shell: Shell::new(desk.portal(), title),
+            qr,
+            secret,
+            digits: self.shape.digits,
+            period: self.shape.period,
+            csrf: self.session.token.form_token(),
+            sealed: offer.seal(&self.session.token),
+            error,
+            suspended: suspended.map(crate::directory::Phone::masked),
+        };
+        let status = error.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY);
+        Ok(layout::page(status, &page))
+    }
+}
+
+impl Desk {
+    /// Who may add a factor: verified within 10 minutes, or let in this far by a one-time passcode (I14).
+    fn may_enrol(&self) -> Result<(&LiveSession, &Holder, bool), Stop> {
+        let now = self.now();
+        self.stage()?;
+        let session = self.session()?;
+        match &session.stored.record.level {
+            Level::Password {
+                holder,
+                may_enrol_until: Some(until),
+                ..
+            } if now < *until => Ok((session, holder, true)),
+            Level::SecondFactor { holder, verified, .. } => {
+                self.verified()?;
+                let fresh = now < verified.plus(FRESH) && *verified <= now.plus(CLOCKS_APART);
+                if fresh {
+                    return Ok((session, holder, false));
+                }
+                Err(Stop::NotFresh(session.token.form_token()))
+            }
+            _ => {
+                self.verified()?;
+                Err(Stop::NoFactorAsked)
+            }
+        }
+    }
+}
+
+/// A secret that is offered, and since when. It travels in the form, sealed under the session's token, so
+/// that nothing is kept of what nobody confirms.
+struct Offer {
+    secret: Zeroizing<[u8; SECRET_LENGTH]>,
+    since: Timestamp,
+}
+
+impl Offer {
+    fn new(now: Timestamp) -> Self {
+        Self {
+            secret: Zeroizing::new(random_bytes()),
+            since: now,
+        }
+    }
+
+    fn seal(&self, token: &SessionToken) -> String {
+        let plain = Zeroizing::new([&self.since.0.to_be_bytes()[..], &self.secret[..]].concat());
+        URL_SAFE_NO_PAD.encode(token.seal(&plain))
+    }
+
+    /// Reads a form's field; `None` where another session made it, it was changed, or it is too old.
+    fn open(sealed: &str, token: &SessionToken, now: Timestamp) -> Option<Self> {
+        let plain = Zeroizing::new(token.open(&URL_SAFE_NO_PAD.decode(sealed).ok()?)?);
+        let (since, secret) = plain.split_first_chunk::<8>()?;
+        let since = Timestamp(i64::from_be_bytes(*since));
+        let secret = Zeroizing::new(<[u8; SECRET_LENGTH]>::try_from(secret).ok()?);
+        let holds = now < since.plus(OFFERED) && since <= now.plus(CLOCKS_APART);
+        holds.then_some(Self { secret, since })
+    }
+}
+
+/// The step whose key was typed, if one near `now` fits (RFC 6238 5.2).
+fn check(secret: &[u8], shape: &TotpShape, typed: &str, now: Timestamp) -> Option<u64> {
+    let bare: String = typed
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .collect();
+    let seconds = u64::try_from(now.seconds()).ok()?;
+    totp(secret, shape)?.build_noncompliant().check(&bare, seconds)
+}
+
+fn totp(secret: &[u8], shape: &TotpShape) -> Option<totp_rs::Builder> {
+    let digits = u8::try_from(shape.digits)
+        .ok()
+        .filter(|digits| (6..=8).contains(digits))?;
+    Some(
+        totp_rs::Builder::new()
+            .with_secret(secret.to_vec())
+            .with_digits(digits)
+            .with_step_duration(shape.period.max(1))
+            .with_skew(shape.skew.into()),
+    )
+}
+
+/// The address that a QR code tells an app, and the secret as it is typed.
+fn otpauth(secret: &[u8], shape: &TotpShape, portal: &str, login: &str) -> Option<(String, String)> {
+    // A colon parts issuer and account in the label, so neither can hold one.
+    let totp = totp(secret, shape)?
+        .with_issuer(Some(portal.replace(':', " ")))
+        .with_account_name(login.replace(':', " "))
+        .build()
+        .ok()?;
+    let typed: Vec<char> = totp.secret().to_base32().chars().collect();
+    let groups: Vec<String> = typed.chunks(4).map(|group| group.iter().collect()).collect();
+    Some((totp.to_url().ok()?, groups.join(" ")))
+}
+
+fn qr_code(uri: &str) -> Option<String> {
+    let code = qrcode::QrCode::new(uri).ok()?;
+    let image = code.render::<svg::Color<'_>>().min_dimensions(232, 232).build();
+    Some(format!("data:image/svg+xml;base64,{}", STANDARD.encode(image)))
+}
+
+/// The page as the gallery shows it.
+#[cfg(test)]
+pub(super) fn sample(portal: &str, error: Option<&str>) -> http::Response<Bytes> {
+    let shape = TotpShape {
+        digits: 6,
+        period: 30,
+        skew: 1,
+    };
+    let secret = b"12345678901234567890";
+    let (uri, typed) = otpauth(secret, &shape, portal, "anna.lindqvist@corp-a.example").unwrap();
+    let page = EnrolPage {
+        shell: Shell::new(
+            portal,
+            error.map_or("Add an authenticator app", |_| "Not added yet"),
+        ),
+        qr: qr_code(&uri).unwrap(),
+        secret: typed,
+        digits: shape.digits,
+        period: shape.period,
+        csrf: "form-token-of-the-session".into(),
+        sealed: "sealed".into(),
+        error,
+        suspended: Some("+1 ••• ••• 0102".into()),
+    };
+    layout::page(StatusCode::OK, &page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: TotpShape = TotpShape {
+        digits: 8,
+        period: 30,
+        skew: 1,
+    };
+
+    #[test]
+    fn an_offer_opens_in_its_own_session_and_in_its_time_only() {
+        let (token, now) = (SessionToken::random(), Timestamp(1_000_000_000));
+        let offer = Offer::new(now);
+        let sealed = offer.seal(&token);
+        assert!(!sealed.contains(&URL_SAFE_NO_PAD.encode(*offer.secret)));
+        for (sealed, token, at, opens) in [
+            (sealed.as_str(), &token, now, true),
+            (&sealed, &token, now.plus(OFFERED - Duration::from_secs(1)), true),
+            (&sealed, &token, now.plus(OFFERED), false),
+            (&sealed, &token, now.minus(Duration::from_secs(3600)), false),
+            (&sealed, &SessionToken::random(), now, false),
+            ("", &token, now, false),
+            (&sealed[1..], &token, now, false),
+            (&URL_SAFE_NO_PAD.encode(token.seal(b"short")), &token, now, false),
+        ] {
+            let opened = Offer::open(sealed, token, at);
+            assert_eq!(opened.is_some(), opens, "{at:?}");
+            assert!(opened.is_none_or(|opened| opened.secret == offer.secret));
+        }
+    }
+
+    #[test]
+    fn the_first_key_is_judged_by_rfc_6238_vectors() {
+        // RFC 6238, appendix B, SHA-1.
+        let secret = b"12345678901234567890";
+        for (seconds, key) in [
+            (59, "94287082"),
+            (1_111_111_109, "07081804"),
+            (20_000_000_000, "65353130"),
+        ] {
+            let now = Timestamp(seconds * 1000);
+            let step = u64::try_from(seconds / 30).ok();
+            assert_eq!(check(secret, &SHAPE, key, now), step);
+            assert_eq!(
+                check(secret, &SHAPE, &format!(" {}-{} ", &key[..4], &key[4..]), now),
+                step
+            );
+            assert_eq!(
+                check(secret, &SHAPE, key, now.plus(Duration::from_secs(90))),
+                None
+            );
+        }
+        for typed in ["", "9428708", "942870820", "９４２８７０８２", "abcdefgh"] {
+            assert_eq!(check(secret, &SHAPE, typed, Timestamp(59_000)), None, "{typed}");
+        }
+    }
+
+    #[test]
+    fn an_app_learns_issuer_account_and_shape() {
+        let (uri, typed) = otpauth(b"12345678901234567890", &SHAPE, "127.0.0.1:8080", "anna@corp").unwrap();
+        assert!(uri.starts_with("otpauth://totp/"), "{uri}");
+        for part in [
+            "digits=8",
+            "secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+            "issuer=127.0.0.1%208080",
+        ] {
+            assert!(uri.contains(part), "{uri} lacks {part}");
+        }
+        assert_eq!(typed, "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ");
+        assert!(qr_code(&uri).unwrap().len() > 500);
+        assert!(otpauth(b"12345678901234567890", &SHAPE, "Portal", "a:b").is_some());
+    }
+}

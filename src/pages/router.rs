@@ -1,0 +1,53 @@
+//! Which address is answered by what.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+
+use super::desk::Desk;
+use super::refusal::Stop;
+use super::{Told, account, assets, challenge, enroll_totp, logout, watch};
+use crate::access::Doorstep;
+
+/// The router of all own addresses. A request carries an `Arc<Visitor>` in its extensions; one that does
+/// not is answered 503.
+pub fn router(door: Arc<Doorstep>) -> Router {
+    Router::new()
+        .route(
+            "/.doorstep/challenge",
+            get(challenge::show).post(challenge::reopen),
+        )
+        .route("/.doorstep/challenge/sms", post(challenge::sms))
+        .route("/.doorstep/challenge/verify", post(challenge::verify))
+        .route("/.doorstep/challenge/status", get(watch::status))
+        .route("/.doorstep/challenge/events", get(watch::events))
+        .route(
+            "/.doorstep/enroll/totp",
+            get(enroll_totp::show).post(enroll_totp::add),
+        )
+        .route("/.doorstep/account", get(account::show))
+        .route("/.doorstep/account/sign-out", post(account::sign_out))
+        .route("/.doorstep/logout", post(logout::logout))
+        .route("/.doorstep/assets/{name}", get(file))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(not_found)
+        .with_state(door)
+}
+
+async fn file(uri: http::Uri) -> Response {
+    match assets::asset(uri.path()) {
+        Some(answer) => answer.map(Body::from).into_response(),
+        None => http::StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn wrong_method(desk: Desk) -> Response {
+    desk.finish(Err(Stop::WrongMethod))
+}
+
+async fn not_found(desk: Desk) -> Response {
+    desk.finish(Err(Told::NotFound.into()))
+}

@@ -1,0 +1,144 @@
+//! `challenge/status` and `challenge/events`: how a challenge stands, for the page's script.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::challenge::onward;
+use super::desk::{Desk, Stage};
+use super::layout;
+use super::refusal::Stop;
+use crate::access::{Doorstep, LiveSession, Unknown};
+use crate::factors::challenge::Status;
+use crate::gate::policy::PasswordSuffices;
+use crate::sessions::Slot;
+
+/// How often a stream looks.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// After so many looks a stream ends; the browser opens the next one by itself. Proxies cut what is silent
+/// for a minute.
+const LOOKS: u32 = 55;
+
+/// GET `challenge/status`.
+pub(super) async fn status(mut desk: Desk) -> Response {
+    desk.json = true;
+    desk.finish(standing(&desk).await)
+}
+
+/// GET `challenge/events`.
+pub(super) async fn events(mut desk: Desk) -> Response {
+    desk.json = true;
+    let session = match desk.stage() {
+        Ok(Stage::Owed(session) | Stage::Stands(session)) => session.clone(),
+        Err(stop) => return desk.finish(Err(stop)),
+    };
+    let watch = Watch {
+        door: desk.door.clone(),
+        session,
+        client: desk.visitor.client,
+        told: None,
+        looks: 0,
+    };
+    let mut response = Sse::new(watch.stream()).into_response();
+    let headers = response.headers_mut();
+    layout::guard(headers);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn standing(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
+    let value = match desk.stage()? {
+        Stage::Stands(session) => verified(session),
+        Stage::Owed(session) => pending(&desk.door.challenge_status(session, desk.now()).await?),
+    };
+    Ok(layout::json(StatusCode::OK, &value))
+}
+
+fn verified(session: &LiveSession) -> Value {
+    json!({"status": "verified", "location": onward(session)})
+}
+
+fn pending(status: &Status) -> Value {
+    let word = match status {
+        Status::Pending => "pending",
+        Status::Expired => "expired",
+        Status::Locked => "locked",
+    };
+    json!({"status": word})
+}
+
+/// A stream's memory between two looks.
+struct Watch {
+    door: Arc<Doorstep>,
+    session: LiveSession,
+    client: IpAddr,
+    told: Option<Value>,
+    looks: u32,
+}
+
+impl Watch {
+    /// Tells how the challenge stands, and once more when that changes; then, or when the session is over,
+    /// it ends.
+    fn stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(Some(self), |watch| async move {
+            let (value, watch) = watch?.next().await?;
+            let event = Event::default().retry(EVERY).data(value.to_string());
+            Some((Ok(event), watch))
+        })
+    }
+
+    /// What is to be told next, and whether there may be more.
+    async fn next(mut self) -> Option<(Value, Option<Self>)> {
+        while self.looks < LOOKS {
+            if self.looks > 0 {
+                tokio::time::sleep(EVERY).await;
+            }
+            self.looks += 1;
+            // Whoever cannot be asked says nothing: the stream ends, and the browser asks again (I9).
+            let now = self.look().await.ok()??;
+            if self.told.as_ref() == Some(&now) {
+                continue;
+            }
+            let last = self.told.is_some() || now["status"] != "pending";
+            self.told = Some(now.clone());
+            return Some((now, (!last).then_some(self)));
+        }
+        None
+    }
+
+    /// How the challenge stands now; `None`: the session is over.
+    async fn look(&self) -> Result<Option<Value>, Unknown> {
+        let now = self.door.now();
+        let id = self.session.token.id();
+        let Slot::Live(stored) = self.door.store.session(&id, now).await? else {
+            return Ok(None);
+        };
+        let Some(holder) = stored.record.level.holder() else {
+            return Ok(None);
+        };
+        let standing = self.door.copies.standing(&holder.login).await?;
+        let is_ended = self.door.copies.is_ended(id.public())?;
+        let Some(standing) = standing.filter(|s| s.active && s.epoch == holder.employee_epoch && !is_ended)
+        else {
+            return Ok(None);
+        };
+        let session = LiveSession {
+            token: self.session.token.clone(),
+            stored: *stored,
+            standing: Some(standing.clone()),
+        };
+        if standing.firm.password_suffices(self.client, now) != PasswordSuffices::No {
+            return Ok(Some(verified(&session)));
+        }
+        Ok(Some(pending(&self.door.challenge_status(&session, now).await?)))
+    }
+}
