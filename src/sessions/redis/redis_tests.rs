@@ -204,6 +204,23 @@ async fn a_link_that_falls_silent_is_replaced() {
     until_it_answers(&store).await;
 }
 
+#[test]
+fn a_store_outlives_the_runtime_that_connected_it() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let (server, store) = runtime().block_on(async {
+        let server = Server::start().await;
+        let store = server.store().await;
+        (server, store)
+    });
+    runtime().block_on(until_it_answers(&store));
+    drop(server);
+}
+
 #[tokio::test]
 async fn i9_another_type_under_a_key_is_unknown() {
     let server = Server::start().await;
