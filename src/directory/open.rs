@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _};
 
 use super::unknown::{ANSWER, BULK, within};
@@ -34,6 +34,11 @@ impl Directory {
     pub async fn open(url: &str, keys: Arc<KeyRing>) -> Result<Self, DirectoryUnknown> {
         sqlx::any::install_default_drivers();
         let place = Place::parse(url)?;
+        // A pool would only say that it got no connection in time, not why.
+        within(ANSWER, async {
+            Ok::<_, DirectoryUnknown>(place.connect().await?.close().await?)
+        })
+        .await?;
         let (reads, writes) = place.pools();
         within(BULK, migrate(&writes)).await?;
         let id = within(ANSWER, own_id(&writes)).await?;
@@ -209,9 +214,13 @@ fn make_owner_only(file: &Path) -> Result<(), DirectoryUnknown> {
 /// Two programs may open a new directory at once; on SQLite the slower one finds the tables made between
 /// its look and its statement, and everything in place at its second look.
 async fn migrate(writes: &AnyPool) -> Result<(), DirectoryUnknown> {
+    let raced = |error: &MigrateError| {
+        let refused = matches!(error, MigrateError::Execute(sqlx::Error::Database(_)));
+        refused || matches!(error, MigrateError::ExecuteMigration(..))
+    };
     let mut outcome = SCHEMA.run(writes).await;
     for _ in 0..5 {
-        if outcome.is_ok() {
+        if !outcome.as_ref().is_err_and(raced) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
