@@ -9,9 +9,7 @@ async fn smoke() {
     for place in place::both().await {
         let d = place.open().await;
         let firm = place.firm(&d, "corp").await;
-        d.add_employee(&actor(), &new_employee("Anna", "corp"), place::T0)
-            .await
-            .unwrap();
+        d.add_employee(&actor(), &new_employee("Anna", "corp"), place::T0).await.unwrap();
         let anna = d.employee(&login("anna")).await.unwrap().unwrap();
         assert_eq!(anna.standing.firm.id, firm);
     }

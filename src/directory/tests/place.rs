@@ -170,10 +170,7 @@ impl Server {
     fn wait(&self) {
         let begun = Instant::now();
         while !self.answers() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "PostgreSQL does not start"
-            );
+            assert!(begun.elapsed() < Duration::from_secs(60), "PostgreSQL does not start");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -183,11 +180,7 @@ impl Server {
     }
 
     fn sql(&self, sql: &str) {
-        assert!(
-            self.psql(sql).unwrap(),
-            "{sql} (log in {})",
-            self.folder.display()
-        );
+        assert!(self.psql(sql).unwrap(), "{sql} (log in {})", self.folder.display());
     }
 
     fn psql(&self, sql: &str) -> std::io::Result<bool> {
