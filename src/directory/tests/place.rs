@@ -57,10 +57,6 @@ impl Place {
         })
     }
 
-    pub fn is_sqlite(&self) -> bool {
-        self.url.starts_with("sqlite")
-    }
-
     /// A handle of its own on this directory, as another gateway has it.
     pub async fn open(&self) -> Directory {
         Directory::open(&self.url, Arc::clone(&self.keys)).await.unwrap()

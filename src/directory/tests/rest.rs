@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::super::{Directory, EmployeeFilter, TotpShape};
+use super::super::{AuditFilter, ChangeRefused, Directory, EmployeeFilter, RevokeScope, TotpShape};
 use super::place::{Place, T0, actor, both, login, new_employee, phone};
 use crate::secret::KeyRing;
 
@@ -92,6 +92,52 @@ async fn a_new_file_is_its_owners_only_and_a_missing_folder_is_told_with_what_to
         .await
         .unwrap();
     assert!(place.folder.join("a b%3F#ü.db").exists());
+}
+
+#[tokio::test]
+async fn i15_a_commit_outlives_a_power_cut() {
+    let place = Place::sqlite();
+    let directory = place.open().await;
+    for pool in [&directory.0.reads, &directory.0.writes] {
+        for (pragma, value) in [
+            ("PRAGMA synchronous", 2),
+            ("PRAGMA foreign_keys", 1),
+            ("PRAGMA busy_timeout", 5000),
+        ] {
+            let (set,) = sqlx::query_as::<_, (i64,)>(pragma).fetch_one(pool).await.unwrap();
+            assert_eq!(set, value, "{pragma}");
+        }
+        let (mode,) = sqlx::query_as::<_, (String,)>("PRAGMA journal_mode")
+            .fetch_one(pool)
+            .await
+            .unwrap();
+        assert_eq!(mode, "wal");
+    }
+}
+
+#[tokio::test]
+async fn what_postgresql_cannot_hold_is_refused_or_finds_nothing() {
+    for place in both().await {
+        let directory = filled(&place).await;
+        let mut new = new_employee("ben", "corp");
+        new.email = Some("a\0b".into());
+        let refused = directory.add_employee(&actor(), &new, T0).await;
+        assert!(matches!(refused, Err(ChangeRefused::Invalid(_))), "{refused:?}");
+        let found = EmployeeFilter {
+            query: Some("z\0".into()),
+            after: Some("\0".into()),
+            ..EmployeeFilter::default()
+        };
+        assert!(directory.employees(&found).await.unwrap().is_empty());
+        let events = AuditFilter {
+            event: Some("\0".into()),
+            ..AuditFilter::default()
+        };
+        assert!(directory.audit_list(&events).await.unwrap().is_empty());
+        let session = RevokeScope::Session("\0".into());
+        let refused = directory.revoke_sessions(&actor(), &session, T0, T0).await;
+        assert!(matches!(refused, Err(ChangeRefused::NotFound(_))), "{refused:?}");
+    }
 }
 
 #[tokio::test]
