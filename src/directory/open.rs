@@ -75,6 +75,7 @@ impl Directory {
     /// # Errors
     /// Where the directory does not answer, or another one answers.
     pub async fn health(&self) -> Result<(), DirectoryUnknown> {
+        self.0.place.is_in_place()?;
         let (id,) = within(ANSWER, async {
             let row = sqlx::query_as::<_, (String,)>("SELECT id FROM meta WHERE one = 1");
             Ok::<_, DirectoryUnknown>(row.fetch_one(&self.0.reads).await?)
@@ -93,7 +94,27 @@ impl Directory {
 /// Where a directory is.
 pub(super) struct Place {
     options: AnyConnectOptions,
-    sqlite: bool,
+    /// SQLite's file; `None` is PostgreSQL.
+    file: Option<FileId>,
+}
+
+/// Which file was opened, whatever has its name now.
+struct FileId {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    fn of(path: PathBuf) -> std::io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let found = std::fs::metadata(&path)?;
+        Ok(Self {
+            device: found.dev(),
+            inode: found.ino(),
+            path,
+        })
+    }
 }
 
 impl Place {
@@ -108,7 +129,7 @@ impl Place {
         }
         Ok(Self {
             options: AnyConnectOptions::from_str(url)?,
-            sqlite: false,
+            file: None,
         })
     }
 
@@ -127,14 +148,14 @@ impl Place {
         let url = format!("sqlite://{}", escaped.path());
         Ok(Self {
             options: AnyConnectOptions::from_str(&url)?,
-            sqlite: true,
+            file: Some(FileId::of(file).map_err(|error| DirectoryUnknown(error.to_string()))?),
         })
     }
 
     /// Connections to read over and to write over. SQLite has one writer at a time: one connection makes
     /// writers queue in order here, instead of by trying again and again in the database.
     fn pools(&self) -> (AnyPool, AnyPool) {
-        if self.sqlite {
+        if self.file.is_some() {
             return (self.pool(4), self.pool(1));
         }
         let pool = self.pool(10);
@@ -142,7 +163,7 @@ impl Place {
     }
 
     fn pool(&self, connections: u32) -> AnyPool {
-        let sqlite = self.sqlite;
+        let sqlite = self.file.is_some();
         AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ANSWER)
@@ -151,10 +172,25 @@ impl Place {
             .connect_lazy_with(self.options.clone())
     }
 
+    /// Whether the file that is open still has its name. Where a backup was moved into its place, every open
+    /// connection goes on with the old one, which nobody else sees.
+    pub(super) fn is_in_place(&self) -> Result<(), DirectoryUnknown> {
+        let Some(opened) = &self.file else {
+            return Ok(());
+        };
+        let there = FileId::of(opened.path.clone());
+        if there.is_ok_and(|there| (there.device, there.inode) == (opened.device, opened.inode)) {
+            return Ok(());
+        }
+        Err(DirectoryUnknown(
+            "its file was moved, removed or replaced; put it back, or restart doorstep".into(),
+        ))
+    }
+
     /// A connection outside the pools, which no load on them can delay.
     pub(super) async fn connect(&self) -> Result<AnyConnection, sqlx::Error> {
         let mut connection = AnyConnection::connect_with(&self.options).await?;
-        settle(&mut connection, self.sqlite).await?;
+        settle(&mut connection, self.file.is_some()).await?;
         Ok(connection)
     }
 }
