@@ -105,10 +105,12 @@ async fn signed_out_everywhere(desk: &Desk, request: Request) -> Result<http::Re
     let now = desk.now();
     // An epoch needs no end; the moment is for single sessions.
     let keep_until = now.plus(desk.settings.config.sessions.absolute_timeout + Duration::from_secs(60));
+    let actor = desk.actor(holder);
     desk.door
         .directory
-        .revoke_sessions(&desk.actor(holder), &scope, keep_until, now)
+        .revoke_sessions(&actor, &scope, keep_until, now)
         .await?;
+    desk.door.copies.changed_here().await?;
     Ok(desk.signed_out())
 }
 
