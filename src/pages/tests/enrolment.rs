@@ -121,6 +121,8 @@ async fn a_one_time_passcode_leads_to_enrolment_and_the_first_key_lets_in() {
         .await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, ENROL));
     assert!(answer.cookies().is_empty(), "a passcode verifies nothing");
+    let page = world.send(Sent::get(CHALLENGE).by(&token)).await;
+    assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, ENROL));
     let (secret, sealed) = offer(&world, &token).await;
     let fields = format!("sealed={sealed}&token={}", key_of(&secret, world.now()));
     let answer = world.send(Sent::form(ENROL, &token, &fields)).await;

@@ -76,6 +76,20 @@ async fn events_tell_how_it_stands_and_end_when_that_changes() {
 }
 
 #[tokio::test]
+async fn events_of_a_session_that_has_crossed_say_so_at_once() {
+    let world = World::new().await;
+    let token = world.verified("anna").await;
+    let answer = world.send(Sent::get(EVENTS).by(&token)).await;
+    assert!(
+        answer
+            .body
+            .contains(r#"data: {"status":"verified","location":"/"}"#),
+        "{}",
+        answer.body
+    );
+}
+
+#[tokio::test]
 async fn i13_events_end_when_the_session_does() {
     let world = World::new().await;
     let token = world.signed_in("anna").await;
