@@ -80,25 +80,28 @@ impl Copies {
     /// # Errors
     /// Where the directory does not answer, or is not the one it was.
     pub async fn refresh(&self) -> Result<(), DirectoryUnknown> {
-        let mut line = self.line.lock().await;
-        let (seen, highest) = {
-            let held = self.held();
-            (held.seen, held.highest.clone())
-        };
-        let began = Instant::now();
-        // Taken out, so that a connection on which a read failed or was given up is not used again.
-        let open = line.take();
-        let (news, open) = within(ANSWER, async {
-            let mut open = match open {
+        let asked = Instant::now();
+        within(ANSWER, async {
+            let mut line = self.line.lock().await;
+            let (seen, highest) = {
+                let held = self.held();
+                // Somebody else's read began after this was asked for: it will do.
+                if held.read.is_some_and(|read| read > asked) {
+                    return held.known();
+                }
+                (held.seen, held.highest.clone())
+            };
+            let began = Instant::now();
+            // Taken out, so that a connection on which a read failed or was given up is not used again.
+            let mut open = match line.take() {
                 Some(open) => open,
                 None => self.directory.0.place.connect().await?,
             };
             let news = News::read(&mut open, seen).await?;
-            Ok::<_, DirectoryUnknown>((news, open))
+            *line = Some(open);
+            self.held_mut().apply(news, highest.as_ref(), began)
         })
-        .await?;
-        *line = Some(open);
-        self.held_mut().apply(news, highest.as_ref(), began)
+        .await
     }
 
     /// Reads the counter at once: what this gateway itself has just changed is seen by its next request.

@@ -32,19 +32,24 @@ impl Directory {
             return Ok(());
         }
         // Sealed before the change begins: nobody else can write while it lasts.
+        let t = std::time::Instant::now();
         let prepared = self.prepare(rows);
+        eprintln!("PREP {:?}", t.elapsed());
         within(BULK, async {
             let mut change = self.change(now).await?;
             let refused = change.misfits(rows).await?;
+            eprintln!("CHECK {:?}", t.elapsed());
             if !refused.is_empty() {
                 return Err(ImportRefused::Rows(refused));
             }
             let mut done = 0;
+            let t = std::time::Instant::now();
             for chunk in prepared.chunks(CHUNK) {
                 change.insert(chunk).await?;
                 done += chunk.len();
                 progress(done);
             }
+            eprintln!("INS {:?}", t.elapsed());
             change.touch(Touched::All).await?;
             change.audit(&imported(actor, rows)).await?;
             Ok(change.commit().await?)
@@ -86,8 +91,11 @@ impl Change {
         for (index, row) in rows.iter().enumerate() {
             let mut refuse = |why: String| refused.push((index, why));
             let key = row.login.folded();
-            if let Err(error) = shown_text("a name", &row.name) {
-                refuse(error.to_string());
+            let email = row.email.as_deref().unwrap_or_default();
+            for (what, text) in [("a name", row.name.as_str()), ("an address", email)] {
+                if let Err(error) = shown_text(what, text) {
+                    refuse(error.to_string());
+                }
             }
             if !firms.contains(row.firm.as_str()) {
                 refuse(firm_missing(&row.firm));

@@ -20,6 +20,11 @@ static SCHEMA: Migrator = sqlx::migrate!("./migrations");
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
      PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
 
+/// What the order of counters rests on (a statement sees all that was committed before it), and that a
+/// gateway that stands still in the middle of a change does not hold up all others for ever.
+const POSTGRES_SETTINGS: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+     SET lock_timeout = '6s'; SET idle_in_transaction_session_timeout = '10s';";
+
 impl Directory {
     /// Opens (and where it is SQLite and missing: makes, 0600) the directory at `url`
     /// (`sqlite://PATH` or `postgres://…`), and brings its schema up to date.
@@ -112,10 +117,11 @@ impl Place {
         let file = absolute(Path::new(path))?;
         make_owner_only(&file)?;
         // An absolute path, escaped: whatever its characters are, the driver finds this file.
-        let mut url = url::Url::parse("sqlite:///").map_err(|_| DirectoryUnknown("no URL".into()))?;
-        url.set_path(&file.to_string_lossy());
+        let escaped = url::Url::from_file_path(&file)
+            .map_err(|()| DirectoryUnknown(format!("{} is no path for a URL", file.display())))?;
+        let url = format!("sqlite://{}", escaped.path());
         Ok(Self {
-            options: AnyConnectOptions::from_str(url.as_str())?,
+            options: AnyConnectOptions::from_str(&url)?,
             sqlite: true,
         })
     }
@@ -149,9 +155,12 @@ impl Place {
 }
 
 async fn settle(connection: &mut AnyConnection, sqlite: bool) -> Result<(), sqlx::Error> {
-    if sqlite {
-        connection.execute(SQLITE_SETTINGS).await?;
-    }
+    let settings = if sqlite {
+        SQLITE_SETTINGS
+    } else {
+        POSTGRES_SETTINGS
+    };
+    connection.execute(sqlx::raw_sql(settings)).await?;
     Ok(())
 }
 

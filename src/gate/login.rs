@@ -105,7 +105,7 @@ fn at_most_one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>
 }
 
 /// What was asked of the portal.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Asked<'a> {
     /// Path and query of the login request.
     pub path_and_query: &'a str,
@@ -115,8 +115,8 @@ pub struct Asked<'a> {
     pub upstream: &'a str,
 }
 
-/// What the portal answered.
-#[derive(Clone, Copy, Debug)]
+/// What the portal answered. Cookies and pages stand in it: it has no `Debug`.
+#[derive(Clone, Copy)]
 pub struct Answer<'a> {
     /// Its final status.
     pub status: u16,
@@ -262,3 +262,6 @@ impl Destination {
         self.own && holds(&self.url[url::Position::BeforePath..url::Position::AfterQuery])
     }
 }
+
+#[cfg(test)]
+mod tests;

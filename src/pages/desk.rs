@@ -30,6 +30,14 @@ pub(super) struct Desk {
     changes: bool,
 }
 
+/// What lies before somebody at the challenge.
+pub(super) enum Crossing {
+    /// A second factor is owed by this session.
+    Owed(Box<LiveSession>),
+    /// Nothing is: this is where they wanted to go.
+    Open(String),
+}
+
 /// How far somebody at an own page has come.
 pub(super) enum Stage<'a> {
     /// A second factor is owed.
@@ -105,6 +113,35 @@ impl Desk {
         Ok(Stage::Owed(session))
     }
 
+    /// As [`Self::stage`], and ready for a challenge. Where a change of the firm's policy took a verification
+    /// back (I10), the session goes down to level `password`: it stays, and so does its vault.
+    pub async fn crossing(&self) -> Result<Crossing, Stop> {
+        let session = match self.stage()? {
+            Stage::Owed(session) => session,
+            Stage::Stands(session) => return Ok(Crossing::Open(self.door.onward(session)?)),
+        };
+        let mut session = Box::new(session.clone());
+        let record = &mut session.stored.record;
+        if let Level::SecondFactor { holder, verified, .. } = &record.level {
+            record.level = Level::Password {
+                holder: holder.clone(),
+                since: *verified,
+                challenge: None,
+                may_enrol_until: None,
+            };
+            let version = session.stored.record_version;
+            let changed = self
+                .door
+                .store
+                .update(&session.stored.record, version, self.now())
+                .await?;
+            if !changed {
+                return Err(Told::Retry.into());
+            }
+        }
+        Ok(Crossing::Owed(session))
+    }
+
     fn without_standing<'a>(&self, session: &'a LiveSession, holder: &Holder) -> Result<Stage<'a>, Stop> {
         let pass = self.settings.config.directory.unknown_employee == UnknownEmployee::Pass;
         if pass && holder.firm.is_none() {
@@ -146,9 +183,15 @@ impl Desk {
         };
         // A POST cannot be sent again by the page that answers it: that page goes on to the challenge.
         let again = self.changes.then_some(CHALLENGE);
+        let tell = |what: &Told| told::told_again(what, asker, self.portal(), self.now(), again);
         let answer = match outcome {
             Ok(answer) => answer,
-            Err(Stop::Told(what)) => told::told_again(&what, asker, self.portal(), self.now(), again),
+            Err(Stop::Told(what)) => tell(&what),
+            Err(Stop::Unknown(unknown)) => {
+                self.door.metrics.unknown(&unknown);
+                tracing::warn!(id = self.visitor.request_id, %unknown, "an own page cannot be answered");
+                tell(&Told::CannotTell)
+            }
             Err(stop) => stop.answer(asker, self.portal()),
         };
         answer.map(Body::from).into_response()

@@ -12,8 +12,7 @@ use futures_util::{Stream, stream};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::challenge::onward;
-use super::desk::{Desk, Stage};
+use super::desk::{Crossing, Desk};
 use super::layout;
 use super::refusal::Stop;
 use crate::access::{Doorstep, LiveSession, Unknown};
@@ -38,7 +37,11 @@ pub(super) async fn status(mut desk: Desk) -> Response {
 pub(super) async fn events(mut desk: Desk) -> Response {
     desk.json = true;
     let session = match desk.stage() {
-        Ok(Stage::Owed(session) | Stage::Stands(session)) => session.clone(),
+        Ok(_) => desk.session().cloned(),
+        Err(stop) => Err(stop),
+    };
+    let session = match session {
+        Ok(session) => session,
         Err(stop) => return desk.finish(Err(stop)),
     };
     let watch = Watch {
@@ -56,15 +59,15 @@ pub(super) async fn events(mut desk: Desk) -> Response {
 }
 
 async fn standing(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
-    let value = match desk.stage()? {
-        Stage::Stands(session) => verified(session),
-        Stage::Owed(session) => pending(&desk.door.challenge_status(session, desk.now()).await?),
+    let value = match desk.crossing().await? {
+        Crossing::Open(onward) => verified(&onward),
+        Crossing::Owed(session) => pending(&desk.door.challenge_status(&session, desk.now()).await?),
     };
     Ok(layout::json(StatusCode::OK, &value))
 }
 
-fn verified(session: &LiveSession) -> Value {
-    json!({"status": "verified", "location": onward(session)})
+fn verified(location: &str) -> Value {
+    json!({"status": "verified", "location": location})
 }
 
 fn pending(status: &Status) -> Value {
@@ -137,7 +140,7 @@ impl Watch {
             standing: Some(standing.clone()),
         };
         if standing.firm.password_suffices(self.client, now) != PasswordSuffices::No {
-            return Ok(Some(verified(&session)));
+            return Ok(Some(verified(&self.door.onward(&session)?)));
         }
         Ok(Some(pending(&self.door.challenge_status(&session, now).await?)))
     }

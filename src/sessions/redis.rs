@@ -19,7 +19,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use ::redis::{Cmd, FromRedisValue, Pipeline, ScriptInvocation, cmd};
+use ::redis::{Cmd, FromRedisValue, Pipeline, ScriptInvocation, Value, cmd};
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -344,10 +344,18 @@ impl SessionStore for RedisStore {
 
     async fn ping(&self) -> Result<(), StoreUnknown> {
         let answer: String = self.send(&cmd("PING")).await?;
-        if answer == "PONG" {
-            Ok(())
-        } else {
-            Err(unreadable())
+        if answer != "PONG" {
+            return Err(unreadable());
+        }
+        // A replica answers with what was, so nothing may be decided on it. A server that may not say what
+        // it is, such as a proxy, is taken for a primary: writes tell.
+        let role: Result<Vec<Value>, _> = self.send(&cmd("ROLE")).await;
+        match role.as_deref() {
+            Ok([Value::BulkString(role), ..]) if role != b"master" => {
+                self.link.renew();
+                Err(StoreUnknown("Redis at this address is no primary".into()))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -1,0 +1,3 @@
+//! Machines that break while people cross. (What a hanging store or directory does stands under I9.)
+
+mod crashes;

@@ -1,0 +1,12 @@
+//! Stories: what people, portals, intruders and broken machines do at the doorstep, told against the real
+//! program with real stores. `tests/run` tells them all.
+
+#[macro_use]
+mod support;
+
+mod attacks;
+mod faults;
+mod gateway;
+mod harness;
+mod pages;
+mod portals;

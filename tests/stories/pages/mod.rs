@@ -1,0 +1,3 @@
+//! What people see below `/.doorstep/`.
+
+mod challenge;

@@ -1,0 +1,3 @@
+//! Portals that nobody has written for doorstep.
+
+mod chromium_django;

@@ -1,0 +1,261 @@
+//! Headless Chromium through chromedriver: the few commands of W3C WebDriver that the stories need.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use base64::Engine;
+use bytes::Bytes;
+use http::{Method, Request};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::process::{Process, free_address};
+use super::{PATIENCE, client, until};
+
+/// The key under which WebDriver names an element (W3C WebDriver, section 12.1).
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// One window, with a profile of its own.
+pub struct Chromium {
+    session: String,
+    driver: SocketAddr,
+    // dropped last: chromedriver closes the browser, then the profile goes
+    process: Process,
+    _profile: TempDir,
+}
+
+impl Chromium {
+    /// Starts chromedriver and a window.
+    pub async fn open() -> Self {
+        let profile = tempfile::Builder::new()
+            .prefix("doorstep-chromium")
+            .tempdir()
+            .unwrap();
+        let driver = free_address();
+        let mut command = Command::new("chromedriver");
+        command
+            .arg(format!("--port={}", driver.port()))
+            .env("HOME", profile.path())
+            .env("XDG_CONFIG_HOME", profile.path())
+            .env("XDG_CACHE_HOME", profile.path());
+        let log = profile.path().join("chromedriver.log");
+        let process = Process::start("chromedriver", &mut command, &log);
+        until("chromedriver is ready", PATIENCE, || async {
+            let status = client::get(driver, "/status").await.ok()?;
+            (status.json()["value"]["ready"] == true).then_some(())
+        })
+        .await;
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-default-apps",
+            "--disable-sync",
+            "--no-proxy-server",
+            &format!("--user-data-dir={}", profile.path().join("profile").display()),
+        ];
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": {"args": arguments},
+            "timeouts": {"pageLoad": 30_000},
+        }}});
+        let made = call(driver, Method::POST, "/session", wanted).await;
+        let session = made["sessionId"]
+            .as_str()
+            .unwrap_or_else(|| panic!("chromium does not start: {made}\n{}", process.tail()))
+            .to_owned();
+        Self {
+            session,
+            driver,
+            process,
+            _profile: profile,
+        }
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Value) -> Value {
+        call(
+            self.driver,
+            method,
+            &format!("/session/{}{path}", self.session),
+            body,
+        )
+        .await
+    }
+
+    /// Goes to an address.
+    pub async fn go(&self, url: &str) {
+        let answer = self.call(Method::POST, "/url", json!({"url": url})).await;
+        assert!(answer.is_null(), "{url}: {answer}");
+    }
+
+    /// The address it shows.
+    pub async fn url(&self) -> String {
+        text_of(self.call(Method::GET, "/url", Value::Null).await)
+    }
+
+    /// The page's title.
+    pub async fn title(&self) -> String {
+        text_of(self.call(Method::GET, "/title", Value::Null).await)
+    }
+
+    /// The page's source.
+    pub async fn source(&self) -> String {
+        text_of(self.call(Method::GET, "/source", Value::Null).await)
+    }
+
+    /// The first element that a selector finds, if any.
+    async fn find(&self, css: &str) -> Option<String> {
+        let wanted = json!({"using": "css selector", "value": css});
+        let found = self.call(Method::POST, "/element", wanted).await;
+        Some(found[ELEMENT].as_str()?.to_owned())
+    }
+
+    /// Waits for an element.
+    async fn element(&self, css: &str) -> String {
+        let found = async {
+            loop {
+                if let Some(element) = self.find(css).await {
+                    return element;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, found).await {
+            Ok(element) => element,
+            Err(_) => panic!(
+                "{css} never came up at {}:\n{}",
+                self.url().await,
+                self.source().await
+            ),
+        }
+    }
+
+    /// Whether the page has such an element now.
+    pub async fn has(&self, css: &str) -> bool {
+        self.find(css).await.is_some()
+    }
+
+    /// Types into a field, after emptying it.
+    pub async fn fill(&self, css: &str, text: &str) {
+        let element = self.element(css).await;
+        self.call(Method::POST, &format!("/element/{element}/clear"), json!({}))
+            .await;
+        let typed = self
+            .call(
+                Method::POST,
+                &format!("/element/{element}/value"),
+                json!({"text": text}),
+            )
+            .await;
+        assert!(typed.is_null(), "{css}: {typed}");
+    }
+
+    /// Clicks.
+    pub async fn click(&self, css: &str) {
+        let element = self.element(css).await;
+        let clicked = self
+            .call(Method::POST, &format!("/element/{element}/click"), json!({}))
+            .await;
+        assert!(clicked.is_null(), "{css}: {clicked}");
+    }
+
+    /// What an element shows.
+    pub async fn text(&self, css: &str) -> String {
+        let element = self.element(css).await;
+        text_of(
+            self.call(Method::GET, &format!("/element/{element}/text"), Value::Null)
+                .await,
+        )
+    }
+
+    /// Waits until the address satisfies `is_there`.
+    pub async fn until_at(&self, what: &str, is_there: impl Fn(&str) -> bool) {
+        let arrived = async {
+            while !is_there(&self.url().await) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, arrived).await.is_err() {
+            panic!(
+                "never came to {what}, but to {}:\n{}",
+                self.url().await,
+                self.source().await
+            );
+        }
+    }
+
+    /// The names of the cookies that this address would get, HttpOnly ones included.
+    pub async fn cookie_names(&self) -> Vec<String> {
+        let cookies = self.call(Method::GET, "/cookie", Value::Null).await;
+        let cookies = cookies.as_array().cloned().unwrap_or_default();
+        cookies
+            .iter()
+            .filter_map(|cookie| Some(cookie["name"].as_str()?.to_owned()))
+            .collect()
+    }
+
+    /// Runs a script; what it returns.
+    pub async fn script(&self, script: &str) -> Value {
+        self.call(
+            Method::POST,
+            "/execute/sync",
+            json!({"script": script, "args": []}),
+        )
+        .await
+    }
+
+    /// Lays the page out at a width, as a phone or a desktop would, and keeps a picture of it in
+    /// `target/screenshots`.
+    pub async fn picture(&self, name: &str, width: u32, height: u32) -> PathBuf {
+        let metrics = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": {
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
+        }});
+        self.call(Method::POST, "/goog/cdp/execute", metrics).await;
+        let picture = text_of(self.call(Method::GET, "/screenshot", Value::Null).await);
+        let picture = base64::engine::general_purpose::STANDARD.decode(picture).unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join(format!("{name}-{width}.png"));
+        std::fs::write(&file, picture).unwrap();
+        let reset = json!({"cmd": "Emulation.clearDeviceMetricsOverride", "params": {}});
+        self.call(Method::POST, "/goog/cdp/execute", reset).await;
+        file
+    }
+
+    /// Closes the window and ends the browser.
+    pub async fn close(mut self) {
+        self.call(Method::DELETE, "", Value::Null).await;
+        self.process.stop(Duration::from_secs(5));
+    }
+}
+
+async fn call(driver: SocketAddr, method: Method, path: &str, body: Value) -> Value {
+    let bytes = if body.is_null() {
+        Bytes::new()
+    } else {
+        body.to_string().into()
+    };
+    let request = Request::builder()
+        .method(&method)
+        .uri(path)
+        .header("host", driver.to_string())
+        .header("content-type", "application/json")
+        .header("content-length", bytes.len())
+        .body(bytes)
+        .unwrap();
+    let answer = client::send(driver, request)
+        .await
+        .unwrap_or_else(|failure| panic!("chromedriver, {method} {path}: {failure}"));
+    answer.json()["value"].clone()
+}
+
+fn text_of(value: Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
