@@ -1,1 +1,137 @@
-//! placeholder
+//! The command line: one file per group of commands, each of the same shape: what may be said, and what is
+//! done about it. Commands work on the same directory and session store as the running gateway.
+
+mod audit;
+mod check;
+mod context;
+mod demo;
+mod directory;
+mod employee;
+mod enroll_totp;
+mod failure;
+mod firm;
+mod import;
+mod key;
+mod logging;
+mod moment;
+mod policy;
+mod report;
+mod run;
+mod screen;
+mod session;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use context::Context;
+use failure::Failure;
+
+/// A second factor in front of the portal you cannot change.
+///
+/// Exit codes: 0 done, 1 refused or failed, 2 usage or configuration. Listings are tables on a terminal and
+/// tab-separated without a heading elsewhere.
+#[derive(Parser)]
+#[command(name = "doorstep", version, max_term_width = 100)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "DOORSTEP_CONFIG",
+        default_value = "config/doorstep.toml"
+    )]
+    config: PathBuf,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The gateway. SIGHUP reloads the configuration, SIGTERM drains and ends.
+    Run,
+    /// Validates the configuration and says in words what it means.
+    Check,
+    /// A sample portal, the gateway and its people's phones, on loopback: nothing to configure.
+    Demo(demo::Demo),
+    /// Firms and their policy.
+    #[command(subcommand)]
+    Firm(firm::Firm),
+    /// Employees and their factors.
+    #[command(subcommand)]
+    Employee(employee::Employee),
+    /// Live sessions.
+    #[command(subcommand)]
+    Session(session::Session),
+    /// Who did what.
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Reports from the audit.
+    #[command(subcommand)]
+    Report(report::Report),
+    /// The key that seals secrets at rest.
+    #[command(subcommand)]
+    Key(key::Key),
+    /// The directory itself.
+    #[command(subcommand)]
+    Directory(directory::Directory),
+}
+
+/// Reads the command line, does what it says, and tells how it went by the exit code.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let service = matches!(arguments.command, Command::Run | Command::Demo(_));
+    logging::init(service);
+    let context = Context::new(arguments.config, arguments.json);
+    match apply(arguments.command, &context) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn apply(command: Command, context: &Context) -> Result<(), Failure> {
+    match command {
+        Command::Run => run::apply(context),
+        Command::Check => check::apply(context),
+        Command::Demo(demo) => demo.apply(context),
+        Command::Key(key) => key.apply(context),
+        Command::Firm(firm) => context.wait(firm.apply(context)),
+        Command::Employee(employee) => context.wait(employee.apply(context)),
+        Command::Session(session) => context.wait(session.apply(context)),
+        Command::Audit(audit) => context.wait(audit.apply(context)),
+        Command::Report(report) => context.wait(report.apply(context)),
+        Command::Directory(directory) => context.wait(directory.apply(context)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn config_and_json_stand_in_any_place() {
+        for words in [
+            "doorstep --config f --json firm list",
+            "doorstep firm --json list --config f",
+            "doorstep firm list --json --config=f",
+        ] {
+            let arguments = Arguments::try_parse_from(words.split(' ')).unwrap();
+            assert!(
+                arguments.json && arguments.config == std::path::Path::new("f"),
+                "{words}"
+            );
+        }
+    }
+}

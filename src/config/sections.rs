@@ -90,7 +90,7 @@ pub(super) fn ops(reader: &mut Reader<'_>, text: &OpsText, listen: Option<&Liste
 }
 
 pub(super) fn directory(reader: &mut Reader<'_>, text: &DirectoryText) -> Option<DirectorySettings> {
-    let default = sqlite_url(&reader.path("doorstep.db"), None);
+    let default = format!("sqlite://{}", reader.path("doorstep.db").display());
     let folder = reader.path("");
     let url = reader.value_or(text.url.as_ref(), default, |url| directory_url(url, &folder));
     let unknown = text.unknown_employee.as_ref();
@@ -119,12 +119,7 @@ fn directory_url(url: &str, folder: &Path) -> Result<String, String> {
                         sqlite://doorstep.db"
                 .into());
         }
-        return Ok(if path.starts_with('/') {
-            url.to_owned()
-        } else {
-            // What is relative keeps its own escapes; the folder's name is taken as it is.
-            format!("{}/{}", sqlite_url(folder, None).trim_end_matches('/'), rest)
-        });
+        return Ok(format!("sqlite://{}", folder.join(path).display()));
     }
     match Url::parse(url) {
         Ok(parsed) if matches!(parsed.scheme(), "postgres" | "postgresql") && parsed.has_host() => {
@@ -132,15 +127,6 @@ fn directory_url(url: &str, folder: &Path) -> Result<String, String> {
         }
         _ => Err("the directory is sqlite://FILE or postgres://HOST/NAME".into()),
     }
-}
-
-fn sqlite_url(path: &Path, query: Option<&str>) -> String {
-    // sqlx decodes percent signs and cuts at the first question mark.
-    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3F");
-    query.map_or_else(
-        || format!("sqlite://{path}"),
-        |query| format!("sqlite://{path}?{query}"),
-    )
 }
 
 pub(super) fn sessions(reader: &mut Reader<'_>, text: &SessionsText) -> Option<SessionSettings> {

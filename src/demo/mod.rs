@@ -7,13 +7,16 @@ mod settings;
 mod story;
 mod workspace;
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -29,6 +32,9 @@ use workspace::Workspace;
 /// The gateway's port where nothing else was asked for, if it is free.
 const USUAL_PORT: u16 = 8080;
 
+/// How long the gateway may take to end: its `drain` and a little.
+const LONGEST_END: Duration = Duration::from_secs(3);
+
 /// What may be asked of the demo.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
@@ -43,15 +49,16 @@ pub struct Options {
 /// # Errors
 /// Where a port is taken, the folder cannot be made, or the gateway does not start.
 pub fn run(options: Options) -> anyhow::Result<()> {
-    let workspace = Workspace::new()?;
+    let workspace = Arc::new(Workspace::new()?);
+    let is_up = Arc::new(AtomicBool::new(false));
+    let beside = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    beside.spawn(clear_up_when_told(workspace.clone(), is_up.clone()));
     let keys = Arc::new(KeyRing::create(&workspace.join(settings::KEYS))?);
     let (portal, phones) = (listener(0)?, listener(0)?);
-    let addresses = Addresses {
-        gateway: gateway_address(options.port)?,
-        phones: phones.local_addr()?,
-        portal: portal.local_addr()?,
-        ops: free_address()?,
-    };
+    let addresses = addresses(&options, &portal, &phones)?;
     let file = workspace.join(settings::CONFIG);
     std::fs::write(
         &file,
@@ -60,10 +67,6 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let config = Config::read(&file)?;
 
     let people: Arc<[Person]> = seed::people()?.into();
-    let beside = Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
     let directory = beside.block_on(fill(&config, keys, &people))?;
     serve(
         &beside,
@@ -78,7 +81,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         addresses,
     });
     serve(&beside, phones, router)?;
-    beside.spawn(tell(addresses, people, options.json));
+    beside.spawn(tell(addresses, people, options.json, is_up));
     let outcome = crate::edge::run(config);
     beside.shutdown_timeout(Duration::from_millis(500));
     outcome
@@ -92,15 +95,43 @@ async fn fill(config: &Config, keys: Arc<KeyRing>, people: &[Person]) -> anyhow:
 }
 
 /// Prints the story as soon as the gateway takes connections, so that nobody is sent to a closed door.
-async fn tell(addresses: Addresses, people: Arc<[Person]>, json: bool) {
+async fn tell(addresses: Addresses, people: Arc<[Person]>, json: bool, is_up: Arc<AtomicBool>) {
     while tokio::net::TcpStream::connect(addresses.gateway).await.is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    if json {
-        println!("{}", addresses.json(&people));
+    is_up.store(true, Ordering::Release);
+    let story = if json {
+        format!("{}\n", addresses.json(&people))
     } else {
-        print!("{}", addresses.text(&people));
+        addresses.text(&people)
+    };
+    // Nobody may be reading; the demo goes on all the same.
+    let mut out = std::io::stdout();
+    let _ = out.write_all(story.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Removes what was made when a signal comes. The gateway ends the process by itself; where it is not up
+/// yet, or where a terminal was closed, which it takes for a reload, this does.
+async fn clear_up_when_told(workspace: Arc<Workspace>, is_up: Arc<AtomicBool>) {
+    let signals = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ]
+    .map(signal);
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals else {
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
     }
+    workspace.remove();
+    if is_up.load(Ordering::Acquire) {
+        tokio::time::sleep(LONGEST_END).await;
+    }
+    std::process::exit(0);
 }
 
 fn serve(beside: &Runtime, listener: TcpListener, router: Router) -> anyhow::Result<()> {
@@ -115,18 +146,20 @@ fn listener(port: u16) -> anyhow::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).with_context(|| format!("port {port} on 127.0.0.1"))
 }
 
-/// A port that is free now; the gateway binds it a moment later.
-fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(listener(0)?.local_addr()?)
-}
-
-fn gateway_address(port: Option<u16>) -> anyhow::Result<SocketAddr> {
-    if let Some(port) = port {
-        return Ok(listener(port)?.local_addr()?);
-    }
-    listener(USUAL_PORT)
-        .or_else(|_| listener(0))
-        .and_then(|listener| Ok(listener.local_addr()?))
+/// Where everything is. The gateway binds its own two ports a moment later.
+fn addresses(options: &Options, portal: &TcpListener, phones: &TcpListener) -> anyhow::Result<Addresses> {
+    let gateway = match options.port {
+        Some(port) => listener(port)?,
+        None => listener(USUAL_PORT).or_else(|_| listener(0))?,
+    };
+    // Both are held until both are known, or they could be one.
+    let ops = listener(0)?;
+    Ok(Addresses {
+        gateway: gateway.local_addr()?,
+        phones: phones.local_addr()?,
+        portal: portal.local_addr()?,
+        ops: ops.local_addr()?,
+    })
 }
 
 #[cfg(test)]
@@ -137,8 +170,14 @@ mod tests {
     fn a_taken_port_is_refused_where_it_was_asked_for() {
         let taken = listener(0).unwrap();
         let port = taken.local_addr().unwrap().port();
-        let refused = gateway_address(Some(port)).unwrap_err();
+        let asked = Options {
+            port: Some(port),
+            json: false,
+        };
+        let refused = addresses(&asked, &taken, &taken).unwrap_err();
         assert!(format!("{refused:#}").contains(&port.to_string()), "{refused:#}");
-        assert!(gateway_address(None).unwrap().ip().is_loopback());
+        let found = addresses(&Options::default(), &taken, &taken).unwrap();
+        assert!(found.gateway.ip().is_loopback());
+        assert_ne!(found.gateway.port(), found.ops.port());
     }
 }

@@ -1,6 +1,7 @@
 //! The folder that a demo lives in: made at its start, removed at its end.
 
 use std::fs::DirBuilder;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
@@ -29,13 +30,21 @@ impl Workspace {
     pub fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
+
+    /// Removes it with all that is in it; a second time there is nothing to do.
+    pub fn remove(&self) {
+        match std::fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                eprintln!("doorstep demo: {} stays behind: {error}", self.0.display());
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Drop for Workspace {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            eprintln!("doorstep demo: {} stays behind: {error}", self.0.display());
-        }
+        self.remove();
     }
 }
 

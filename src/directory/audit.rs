@@ -32,8 +32,9 @@ impl Directory {
     /// # Errors
     /// Where the directory does not answer.
     pub async fn audit_list(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, DirectoryUnknown> {
-        let event = filter.event.as_ref().map(|event| like(event));
-        let rows = within(ANSWER, async {
+        let event = filter.event.as_ref().map(|event| like(&storable(event)));
+        let patience = if filter.limit.is_some() { ANSWER } else { BULK };
+        let rows = within(patience, async {
             let rows = sqlx::query_as::<_, Link>(
                 "SELECT seq, at, event, actor, origin, firm, login, login_folded, details, hash FROM audit \
                  WHERE ($1 IS NULL OR firm = $1) AND ($2 IS NULL OR login_folded = $2) \

@@ -80,25 +80,29 @@ impl Copies {
     /// # Errors
     /// Where the directory does not answer, or is not the one it was.
     pub async fn refresh(&self) -> Result<(), DirectoryUnknown> {
-        let mut line = self.line.lock().await;
-        let (seen, highest) = {
-            let held = self.held();
-            (held.seen, held.highest.clone())
-        };
-        let began = Instant::now();
-        // Taken out, so that a connection on which a read failed or was given up is not used again.
-        let open = line.take();
-        let (news, open) = within(ANSWER, async {
-            let mut open = match open {
+        let asked = Instant::now();
+        within(ANSWER, async {
+            let mut line = self.line.lock().await;
+            let (seen, highest) = {
+                let held = self.held();
+                // Somebody else's read began after this was asked for: it will do.
+                if held.read.is_some_and(|read| read > asked) {
+                    return held.known();
+                }
+                (held.seen, held.highest.clone())
+            };
+            let began = Instant::now();
+            self.directory.0.place.is_in_place()?;
+            // Taken out, so that a connection on which a read failed or was given up is not used again.
+            let mut open = match line.take() {
                 Some(open) => open,
                 None => self.directory.0.place.connect().await?,
             };
             let news = News::read(&mut open, seen).await?;
-            Ok::<_, DirectoryUnknown>((news, open))
+            *line = Some(open);
+            self.held_mut().apply(news, highest.as_ref(), began)
         })
-        .await?;
-        *line = Some(open);
-        self.held_mut().apply(news, highest.as_ref(), began)
+        .await
     }
 
     /// Reads the counter at once: what this gateway itself has just changed is seen by its next request.
@@ -123,7 +127,9 @@ impl Copies {
             held.generation
         };
         let standing = self.directory.standing(login).await?.map(Arc::new);
-        self.held_mut().fill(generation, login, standing.clone());
+        let mut held = self.held_mut();
+        held.known()?;
+        held.fill(generation, login, standing.clone());
         Ok(standing)
     }
 
@@ -255,5 +261,64 @@ impl Held {
         self.seen = None;
         self.generation += 1;
         self.standings.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn news(counter: i64, names: &[&str]) -> News {
+        News {
+            id: "d".into(),
+            counter,
+            accepted: 0,
+            everybody: false,
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            firms: HashSet::new(),
+            ended: Vec::new(),
+            all_ended: None,
+        }
+    }
+
+    #[test]
+    fn i10_a_read_that_a_change_overtook_leaves_no_copy() {
+        let anna = Login::parse("anna").unwrap();
+        let mut held = Held::default();
+        held.apply(news(5, &[]), None, Instant::now()).unwrap();
+        let generation = held.generation;
+        held.apply(news(6, &["anna"]), None, Instant::now()).unwrap();
+        held.fill(generation, &anna, None);
+        assert!(held.standings.is_empty());
+        held.fill(held.generation, &anna, None);
+        held.apply(news(7, &[]), None, Instant::now()).unwrap();
+        assert!(held.standings.contains_key("anna"), "nothing of hers changed");
+    }
+
+    #[test]
+    fn i10_copies_are_bounded() {
+        let mut held = Held::default();
+        for row in 0..=MOST {
+            held.fill(0, &Login::parse(&format!("tech{row}")).unwrap(), None);
+        }
+        assert!(held.standings.len() <= MOST);
+    }
+
+    #[test]
+    fn i15_a_read_that_was_under_way_when_a_newer_mark_came_is_no_older_directory() {
+        let mut held = Held::default();
+        let mark = |counter| DirectoryMark {
+            id: "d".into(),
+            counter,
+        };
+        held.highest = Some(mark(9));
+        assert!(held.apply(news(8, &[]), Some(&mark(8)), Instant::now()).is_ok());
+        assert_eq!(held.highest, Some(mark(9)));
+        assert!(held.apply(news(8, &[]), Some(&mark(9)), Instant::now()).is_err());
+        assert!(held.known().is_err());
+        assert!(
+            held.apply(news(10, &[]), Some(&mark(9)), Instant::now()).is_err(),
+            "nobody accepted it"
+        );
     }
 }

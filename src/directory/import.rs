@@ -13,8 +13,8 @@ use super::unknown::{BULK, within};
 use super::{Actor, AuditEvent, Directory, DirectoryUnknown, ImportRefused, NewEmployee};
 use crate::clock::Timestamp;
 
-/// Rows in one statement: 500 of 9 values are well below what either database takes.
-const CHUNK: usize = 500;
+/// Rows in one statement: SQLite's fastest of 25 to 500, and PostgreSQL's within a tenth.
+const CHUNK: usize = 50;
 
 impl Directory {
     /// All or nothing; each refused row by its index with its reason. `progress` is told how many are done.
@@ -86,8 +86,11 @@ impl Change {
         for (index, row) in rows.iter().enumerate() {
             let mut refuse = |why: String| refused.push((index, why));
             let key = row.login.folded();
-            if let Err(error) = shown_text("a name", &row.name) {
-                refuse(error.to_string());
+            let email = row.email.as_deref().unwrap_or_default();
+            for (what, text) in [("a name", row.name.as_str()), ("an address", email)] {
+                if let Err(error) = shown_text(what, text) {
+                    refuse(error.to_string());
+                }
             }
             if !firms.contains(row.firm.as_str()) {
                 refuse(firm_missing(&row.firm));

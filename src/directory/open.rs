@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _};
 
 use super::unknown::{ANSWER, BULK, within};
@@ -20,6 +20,11 @@ static SCHEMA: Migrator = sqlx::migrate!("./migrations");
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
      PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
 
+/// What the order of counters rests on (a statement sees all that was committed before it), and that a
+/// gateway that stands still in the middle of a change does not hold up all others for ever.
+const POSTGRES_SETTINGS: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+     SET lock_timeout = '6s'; SET idle_in_transaction_session_timeout = '10s';";
+
 impl Directory {
     /// Opens (and where it is SQLite and missing: makes, 0600) the directory at `url`
     /// (`sqlite://PATH` or `postgres://…`), and brings its schema up to date.
@@ -29,6 +34,11 @@ impl Directory {
     pub async fn open(url: &str, keys: Arc<KeyRing>) -> Result<Self, DirectoryUnknown> {
         sqlx::any::install_default_drivers();
         let place = Place::parse(url)?;
+        // A pool would only say that it got no connection in time, not why.
+        within(ANSWER, async {
+            Ok::<_, DirectoryUnknown>(place.connect().await?.close().await?)
+        })
+        .await?;
         let (reads, writes) = place.pools();
         within(BULK, migrate(&writes)).await?;
         let id = within(ANSWER, own_id(&writes)).await?;
@@ -65,6 +75,7 @@ impl Directory {
     /// # Errors
     /// Where the directory does not answer, or another one answers.
     pub async fn health(&self) -> Result<(), DirectoryUnknown> {
+        self.0.place.is_in_place()?;
         let (id,) = within(ANSWER, async {
             let row = sqlx::query_as::<_, (String,)>("SELECT id FROM meta WHERE one = 1");
             Ok::<_, DirectoryUnknown>(row.fetch_one(&self.0.reads).await?)
@@ -83,7 +94,27 @@ impl Directory {
 /// Where a directory is.
 pub(super) struct Place {
     options: AnyConnectOptions,
-    sqlite: bool,
+    /// SQLite's file; `None` is PostgreSQL.
+    file: Option<FileId>,
+}
+
+/// Which file was opened, whatever has its name now.
+struct FileId {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    fn of(path: PathBuf) -> std::io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let found = std::fs::metadata(&path)?;
+        Ok(Self {
+            device: found.dev(),
+            inode: found.ino(),
+            path,
+        })
+    }
 }
 
 impl Place {
@@ -98,7 +129,7 @@ impl Place {
         }
         Ok(Self {
             options: AnyConnectOptions::from_str(url)?,
-            sqlite: false,
+            file: None,
         })
     }
 
@@ -112,18 +143,19 @@ impl Place {
         let file = absolute(Path::new(path))?;
         make_owner_only(&file)?;
         // An absolute path, escaped: whatever its characters are, the driver finds this file.
-        let mut url = url::Url::parse("sqlite:///").map_err(|_| DirectoryUnknown("no URL".into()))?;
-        url.set_path(&file.to_string_lossy());
+        let escaped = url::Url::from_file_path(&file)
+            .map_err(|()| DirectoryUnknown(format!("{} is no path for a URL", file.display())))?;
+        let url = format!("sqlite://{}", escaped.path());
         Ok(Self {
-            options: AnyConnectOptions::from_str(url.as_str())?,
-            sqlite: true,
+            options: AnyConnectOptions::from_str(&url)?,
+            file: Some(FileId::of(file).map_err(|error| DirectoryUnknown(error.to_string()))?),
         })
     }
 
     /// Connections to read over and to write over. SQLite has one writer at a time: one connection makes
     /// writers queue in order here, instead of by trying again and again in the database.
     fn pools(&self) -> (AnyPool, AnyPool) {
-        if self.sqlite {
+        if self.file.is_some() {
             return (self.pool(4), self.pool(1));
         }
         let pool = self.pool(10);
@@ -131,7 +163,7 @@ impl Place {
     }
 
     fn pool(&self, connections: u32) -> AnyPool {
-        let sqlite = self.sqlite;
+        let sqlite = self.file.is_some();
         AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ANSWER)
@@ -140,18 +172,36 @@ impl Place {
             .connect_lazy_with(self.options.clone())
     }
 
+    /// Whether the file that is open still has its name. Where a backup was moved into its place, every open
+    /// connection goes on with the old one, which nobody else sees.
+    pub(super) fn is_in_place(&self) -> Result<(), DirectoryUnknown> {
+        let Some(opened) = &self.file else {
+            return Ok(());
+        };
+        let there = FileId::of(opened.path.clone());
+        if there.is_ok_and(|there| (there.device, there.inode) == (opened.device, opened.inode)) {
+            return Ok(());
+        }
+        Err(DirectoryUnknown(
+            "its file was moved, removed or replaced; put it back, or restart doorstep".into(),
+        ))
+    }
+
     /// A connection outside the pools, which no load on them can delay.
     pub(super) async fn connect(&self) -> Result<AnyConnection, sqlx::Error> {
         let mut connection = AnyConnection::connect_with(&self.options).await?;
-        settle(&mut connection, self.sqlite).await?;
+        settle(&mut connection, self.file.is_some()).await?;
         Ok(connection)
     }
 }
 
 async fn settle(connection: &mut AnyConnection, sqlite: bool) -> Result<(), sqlx::Error> {
-    if sqlite {
-        connection.execute(SQLITE_SETTINGS).await?;
-    }
+    let settings = if sqlite {
+        SQLITE_SETTINGS
+    } else {
+        POSTGRES_SETTINGS
+    };
+    connection.execute(sqlx::raw_sql(settings)).await?;
     Ok(())
 }
 
@@ -200,9 +250,13 @@ fn make_owner_only(file: &Path) -> Result<(), DirectoryUnknown> {
 /// Two programs may open a new directory at once; on SQLite the slower one finds the tables made between
 /// its look and its statement, and everything in place at its second look.
 async fn migrate(writes: &AnyPool) -> Result<(), DirectoryUnknown> {
+    let raced = |error: &MigrateError| {
+        let refused = matches!(error, MigrateError::Execute(sqlx::Error::Database(_)));
+        refused || matches!(error, MigrateError::ExecuteMigration(..))
+    };
     let mut outcome = SCHEMA.run(writes).await;
     for _ in 0..5 {
-        if outcome.is_ok() {
+        if !outcome.as_ref().is_err_and(raced) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

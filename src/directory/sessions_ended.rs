@@ -24,6 +24,9 @@ impl Directory {
             let mut change = self.change(now).await?;
             let event = match scope {
                 RevokeScope::Session(public_id) => {
+                    if public_id.chars().any(char::is_control) {
+                        return Err(ChangeRefused::NotFound("there is no such session".into()));
+                    }
                     change.record_ended(public_id, keep_until).await?;
                     revoked(
                         actor,

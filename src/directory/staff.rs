@@ -24,6 +24,9 @@ impl Directory {
         now: Timestamp,
     ) -> Result<(), ChangeRefused> {
         let name = shown_text("a name", &new.name)?;
+        if let Some(email) = &new.email {
+            shown_text("an address", email)?;
+        }
         let key = new.login.folded();
         let phone = new
             .phone
@@ -260,6 +263,7 @@ fn applied(before: &Employee, changes: &EmployeeChanges) -> Result<Employee, Cha
         after.phone_suspended = false;
     }
     if let Some(email) = &changes.email {
+        shown_text("an address", email.as_deref().unwrap_or_default())?;
         after.email.clone_from(email);
     }
     if let Some(role) = changes.role {

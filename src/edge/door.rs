@@ -357,7 +357,7 @@ impl Door {
 
 /// Adds a cookie of ours to an own answer.
 pub(super) fn set_cookie(answer: &mut Response<Bytes>, cookie: Option<String>) {
-    if let Some(value) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
+    if let Some(value) = cookie.and_then(|cookie| HeaderValue::from_bytes(cookie.as_bytes()).ok()) {
         answer.headers_mut().append(http::header::SET_COOKIE, value);
     }
 }

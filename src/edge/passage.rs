@@ -197,7 +197,7 @@ pub fn take_set_cookies(head: &mut ResponseHeader, pass: &[crate::gate::Glob]) -
 
 /// Appends a Set-Cookie line; one that cannot stand in a header is dropped.
 pub fn append_cookie(head: &mut ResponseHeader, line: &str) {
-    if let Ok(value) = HeaderValue::from_str(line) {
+    if let Ok(value) = HeaderValue::from_bytes(line.as_bytes()) {
         // Appending fails only where a header map is full.
         let _ = head.append_header(SET_COOKIE, value);
     }

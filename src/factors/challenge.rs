@@ -131,9 +131,7 @@ impl Doorstep {
         };
         self.store.create_challenge(&opened, now).await?;
         let mut record = waiting.stored.record.clone();
-        if let Level::Password { challenge, .. } = &mut record.level {
-            *challenge = Some(opened.id.clone());
-        }
+        record.level.name_challenge(&opened.id);
         let version = waiting.stored.record_version;
         if self.store.update(&record, version, now).await? {
             let value = opened;
@@ -190,6 +188,24 @@ impl Doorstep {
             Named::RanOut => Status::Expired,
             Named::None | Named::Open(_) | Named::Verified => Status::Pending,
         })
+    }
+}
+
+impl Level {
+    /// Names the challenge in the level; a verification that was taken back is gone with that.
+    fn name_challenge(&mut self, id: &ChallengeId) {
+        match self {
+            Self::Password { challenge, .. } => *challenge = Some(id.clone()),
+            Self::SecondFactor { holder, verified, .. } => {
+                *self = Self::Password {
+                    holder: holder.clone(),
+                    since: *verified,
+                    challenge: Some(id.clone()),
+                    may_enrol_until: None,
+                };
+            }
+            Self::Anonymous { .. } => {}
+        }
     }
 }
 

@@ -55,6 +55,24 @@ pub enum Verdict {
     NothingEnrolled,
 }
 
+impl Verdict {
+    /// The word under which it is counted.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Verified { .. } => "verified",
+            Self::MayEnrol => "may_enrol",
+            Self::Wrong { .. } => "wrong",
+            Self::Expired => "expired",
+            Self::Used => "used",
+            Self::Locked { .. } => "locked",
+            Self::RanOut => "ran_out",
+            Self::Overtaken => "overtaken",
+            Self::Ended => "ended",
+            Self::NothingEnrolled => "nothing_enrolled",
+        }
+    }
+}
+
 /// What those who can judge said.
 enum Judged {
     Right(FactorKind),
@@ -82,6 +100,12 @@ impl Doorstep {
         typed: &str,
         now: Timestamp,
     ) -> Result<Verdict, Unknown> {
+        let verdict = self.verdict(session, typed, now).await?;
+        self.metrics.factor(verdict.as_str());
+        Ok(verdict)
+    }
+
+    async fn verdict(&self, session: &LiveSession, typed: &str, now: Timestamp) -> Result<Verdict, Unknown> {
         // A raised session has another id: one that was ended a moment ago must not get that far.
         self.copies.changed_here().await?;
         let waiting = match self.waiting(session, now).await? {

@@ -8,8 +8,7 @@ use crate::directory::{Actor, AuditEvent, Employee, Phone};
 use crate::gate::{FactorKind, Login};
 use crate::secret::Purpose;
 use crate::sessions::{
-    Challenge, ChallengeId, ChallengeState, Holder, Level, LimitKey, Slot, StoreUnknown, StoredSession,
-    Versioned,
+    Challenge, ChallengeId, ChallengeState, Level, LimitKey, Slot, StoreUnknown, StoredSession, Versioned,
 };
 
 /// How often a compare-and-set is tried anew before the store counts as unknown.
@@ -96,13 +95,6 @@ impl Waiting {
     fn allows(&self, factor: FactorKind) -> bool {
         self.employee.standing.firm.policy.allows(factor)
     }
-
-    fn is_still(&self, holder: &Holder) -> bool {
-        let standing = &self.employee.standing;
-        standing.active
-            && standing.epoch == holder.employee_epoch
-            && holder.firm.as_ref() == Some(&standing.firm.id)
-    }
 }
 
 impl Doorstep {
@@ -113,12 +105,8 @@ impl Doorstep {
             Slot::Live(_) | Slot::Absent => return Ok(Standing::Ended),
             Slot::Replaced => return Ok(Standing::Overtaken),
         };
-        let (holder, named) = match &stored.record.level {
-            Level::Password {
-                holder, challenge, ..
-            } => (holder.clone(), challenge.clone()),
-            Level::SecondFactor { .. } => return Ok(Standing::Overtaken),
-            Level::Anonymous { .. } => return Ok(Standing::Ended),
+        let Some(holder) = stored.record.level.holder() else {
+            return Ok(Standing::Ended);
         };
         if self.copies.is_ended(stored.record.id.public())? {
             return Ok(Standing::Ended);
@@ -126,15 +114,23 @@ impl Doorstep {
         let Some(employee) = self.directory.employee(&holder.login).await? else {
             return Ok(Standing::Ended);
         };
-        let waiting = Waiting {
+        let standing = &employee.standing;
+        if !self.holder_may_stay(&stored.record, Some(standing), now) {
+            return Ok(Standing::Ended);
+        }
+        let named = match &stored.record.level {
+            Level::SecondFactor { firm_epoch, .. } if *firm_epoch == standing.firm.epoch => {
+                return Ok(Standing::Overtaken);
+            }
+            // The firm's policy took the verification back (I10): owed anew, and no challenge opened yet.
+            Level::SecondFactor { .. } | Level::Anonymous { .. } => None,
+            Level::Password { challenge, .. } => challenge.clone(),
+        };
+        Ok(Standing::Waiting(Box::new(Waiting {
             stored: *stored,
             employee,
             named,
-        };
-        Ok(match waiting.is_still(&holder) {
-            true => Standing::Waiting(Box::new(waiting)),
-            false => Standing::Ended,
-        })
+        })))
     }
 
     /// Looks up the challenge that a session names.

@@ -233,3 +233,6 @@ fn count(bytes: &[u8], word: &[u8]) -> usize {
         .filter(|window| window.eq_ignore_ascii_case(word))
         .count()
 }
+
+#[cfg(test)]
+mod tests;

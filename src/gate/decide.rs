@@ -202,3 +202,6 @@ impl Person {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,7 +68,7 @@ impl Glob {
     /// Whether `text` matches as a whole, letters' case aside.
     pub fn matches_folded(&self, text: &str) -> bool {
         match &self.matcher {
-            Matcher::Exact => self.source.to_lowercase() == text.to_lowercase(),
+            Matcher::Exact => lowercase(&self.source).eq(lowercase(text)),
             Matcher::Pattern { folded, .. } => folded.is_match(text),
         }
     }
@@ -82,6 +82,10 @@ impl Glob {
     pub fn is_exact(&self) -> bool {
         matches!(self.matcher, Matcher::Exact)
     }
+}
+
+fn lowercase(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
 }
 
 impl fmt::Debug for Glob {
@@ -99,6 +103,20 @@ impl PartialEq for Glob {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_must_be_kept_shut_is_so_whatever_the_case() {
+        for (glob, text, matches) in [
+            ("/xmlrpc.php", "/XMLRPC.Php", true),
+            ("/Rpc/**", "/rPC/x/Y", true),
+            ("/Rpc/*", "/rpc/x/y", false),
+            ("/\u{c4}/*", "/\u{e4}/x", true),
+            ("/rpc", "/rpcs", false),
+        ] {
+            let glob = Glob::parse(glob).unwrap();
+            assert_eq!(glob.matches_folded(text), matches, "{glob:?} on {text:?}");
+        }
+    }
 
     #[test]
     fn one_star_stays_within_a_segment_and_two_do_not() {

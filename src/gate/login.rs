@@ -105,7 +105,7 @@ fn at_most_one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>
 }
 
 /// What was asked of the portal.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Asked<'a> {
     /// Path and query of the login request.
     pub path_and_query: &'a str,
@@ -115,8 +115,8 @@ pub struct Asked<'a> {
     pub upstream: &'a str,
 }
 
-/// What the portal answered.
-#[derive(Clone, Copy, Debug)]
+/// What the portal answered. Cookies and pages stand in it: it has no `Debug`.
+#[derive(Clone, Copy)]
 pub struct Answer<'a> {
     /// Its final status.
     pub status: u16,
@@ -124,6 +124,14 @@ pub struct Answer<'a> {
     pub headers: &'a HeaderMap,
     /// Its whole body as sent; `None` where it was not read, or was longer than the bound.
     pub body: Option<&'a [u8]>,
+}
+
+/// Whether `url` is the public address as a portal writes it that does not know of the TLS before it:
+/// `http://` and the same host, with the public port or none.
+fn is_without_tls(public: &Url, url: &Url) -> bool {
+    url.scheme() == "http"
+        && public.host_str() == url.host_str()
+        && (url.port().is_none() || url.port() == public.port())
 }
 
 /// What a portal's answer means.
@@ -213,7 +221,7 @@ impl Answer<'_> {
         let url = base.join(location).ok()?;
         let is_upstream = Url::parse(asked.upstream).is_ok_and(|upstream| upstream.origin() == url.origin());
         Some(Destination {
-            own: is_upstream || public.origin() == url.origin(),
+            own: is_upstream || public.origin() == url.origin() || is_without_tls(&public, &url),
             url,
         })
     }
@@ -262,3 +270,6 @@ impl Destination {
         self.own && holds(&self.url[url::Position::BeforePath..url::Position::AfterQuery])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 //! table.
 
 pub mod body;
+mod classing;
 pub mod decide;
 pub mod glob;
 pub mod login;
@@ -12,6 +13,8 @@ pub mod query;
 mod reading;
 pub mod route;
 pub mod rules;
+#[cfg(test)]
+mod sample;
 
 pub use body::{BadBody, FormBody};
 pub use decide::{Ask, Asker, Credentials, Presence, Refusal, Verdict, decide, still_stands};

@@ -1,5 +1,8 @@
 //! The request target: parsed once, classed and forwarded as one value.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use super::reading;
 
 /// The longest target that is read, in bytes (RFC 9110 4.1 asks for at least 8000 octets).
@@ -9,7 +12,8 @@ const LONGEST: usize = 8 * 1024;
 const OWN: &str = "/.doorstep";
 
 /// A request target in origin form (RFC 9112 3.2.1), byte for byte as it was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// `Debug` shows no query: tokens stand there.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     raw: String,
     path_len: usize,
@@ -34,6 +38,13 @@ pub enum TargetError {
     /// Raw bytes that are no UTF-8.
     #[error("the request target is no text")]
     NoText,
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let query = if self.query().is_some() { "?…" } else { "" };
+        write!(f, "Target({:?}{query})", self.path())
+    }
 }
 
 impl Target {
@@ -103,11 +114,12 @@ impl Target {
 
     /// Whether some server could read it as one of doorstep's own addresses: never forwarded.
     pub fn looks_own(&self) -> bool {
-        if self.plain && !self.path().contains('%') {
+        let own = OWN.trim_start_matches('/');
+        if self.plain && reading::is_the_only_one(self.path()) {
             let first = self.path().split('/').nth(1).unwrap_or_default();
-            return reading::bare(first).eq_ignore_ascii_case(&OWN[1..]);
+            return first.eq_ignore_ascii_case(own);
         }
-        reading::has_segment(self.path(), &OWN[1..])
+        reading::has_segment(self.path(), own)
     }
 
     /// The same target without one `;NAME=ID` in its path, where NAME is one of `names` (letters' case aside)
@@ -168,7 +180,10 @@ fn is_plain_segment(segment: &str) -> bool {
 }
 
 /// A segment's text, where each byte is sent in the one form that RFC 3986 has for it.
-fn decode_segment(segment: &str) -> Option<String> {
+fn decode_segment(segment: &str) -> Option<Cow<'_, str>> {
+    if segment.bytes().all(is_pchar) {
+        return Some(Cow::Borrowed(segment));
+    }
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
@@ -187,7 +202,7 @@ fn decode_segment(segment: &str) -> Option<String> {
             rest = tail;
         }
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).ok().map(Cow::Owned)
 }
 
 /// RFC 3986 3.3 `pchar` without escapes, and without the `;` in which servers differ.
@@ -206,3 +221,6 @@ fn must_be_escaped(byte: u8) -> bool {
 fn is_plain_char(c: char) -> bool {
     c.is_ascii() || (!reading::vanishes(c) && reading::ascii_twin(c).is_none() && !reading::folds_to_ascii(c))
 }
+
+#[cfg(test)]
+mod tests;

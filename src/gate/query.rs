@@ -1,6 +1,7 @@
 //! Names and values, from a query or a form.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use url::form_urlencoded;
 
@@ -16,8 +17,8 @@ pub struct Fields {
     too_many: bool,
 }
 
-/// One field.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One field. Passwords stand in them: `Debug` shows names only.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Field {
     /// Its name, decoded.
     pub name: String,
@@ -45,6 +46,12 @@ impl Mentions<'_> {
     /// Whether there are two readings already in this one place.
     pub fn is_ambiguous(&self) -> bool {
         self.alike > 0 || self.exact.len() > 1 || self.exact.iter().any(|field| !field.is_readable())
+    }
+}
+
+impl fmt::Debug for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Field({:?})", self.name)
     }
 }
 
@@ -186,3 +193,6 @@ fn fold(name: &str) -> Cow<'_, str> {
     }
     Cow::Owned(folded)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,13 +6,15 @@ use unicode_normalization::UnicodeNormalization as _;
 /// So many layers of percent-encoding are taken off; deeper nesting is nobody's honest path.
 const LAYERS: usize = 6;
 
+/// Where a path ends for a server that decodes before it splits.
+const ENDS: [char; 3] = ['?', '#', '\0'];
+
 /// Every reading of `path` that a server might arrive at, letters' case kept. `None`: nested so deeply that
 /// nothing is known about it.
 pub(super) fn readings(path: &str) -> Option<Vec<String>> {
     let mut all = Vec::new();
     for layer in layers(path)? {
-        let layer = spell_out(&layer);
-        let cut = layer.split(['?', '#']).next().unwrap_or_default().to_owned();
+        let cut = layer.split(ENDS).next().unwrap_or_default().to_owned();
         for text in [layer, cut] {
             for parameters in [true, false] {
                 let segments: Vec<&str> = text
@@ -39,15 +41,15 @@ pub(super) fn readings(path: &str) -> Option<Vec<String>> {
 
 /// Whether a plain path has no reading but itself, letters' case and slashes at its end aside.
 pub(super) fn is_the_only_one(path: &str) -> bool {
-    !path.contains('%') && !path.contains("./") && !path.ends_with('.')
+    !path.contains(['%', ':']) && !path.contains("./") && !path.ends_with('.')
 }
 
 /// Whether some reading of `path` has a segment that is `name`, letters' case aside.
 pub(super) fn has_segment(path: &str, name: &str) -> bool {
     layers(path).is_none_or(|layers| {
         layers.iter().any(|layer| {
-            spell_out(layer)
-                .split(['/', '?', '#'])
+            layer
+                .split(|c| c == '/' || ENDS.contains(&c))
                 .any(|segment| bare(without_parameters(segment)).eq_ignore_ascii_case(name))
         })
     })
@@ -88,12 +90,12 @@ pub(super) fn folds_to_ascii(c: char) -> bool {
     std::iter::once(c).nfkc().any(|folded| folded.is_ascii())
 }
 
-/// The path as it is and with one layer of percent-encoding after the other taken off.
+/// The path spelt out, and with one layer of percent-encoding after the other taken off.
 fn layers(path: &str) -> Option<Vec<String>> {
-    let mut layers = vec![path.to_owned()];
+    let mut layers = vec![spell_out(path)];
     for _ in 0..LAYERS {
         let last = layers.last()?;
-        let next = decode_once(last);
+        let next = spell_out(&decode_once(last));
         if next == *last {
             return Some(layers);
         }
@@ -152,13 +154,14 @@ fn shortest_form(bytes: &[u8]) -> Vec<u8> {
 fn spell_out(text: &str) -> String {
     text.nfkc()
         .map(|c| ascii_twin(c).unwrap_or(c))
-        .filter(|c| !vanishes(*c))
+        .filter(|c| *c == '\0' || !vanishes(*c))
         .map(|c| if c == '\\' { '/' } else { c })
         .collect()
 }
 
+/// A segment without matrix parameters, and without the stream that Windows opens after a colon.
 fn without_parameters(segment: &str) -> &str {
-    segment.split(';').next().unwrap_or(segment)
+    segment.split([';', ':']).next().unwrap_or(segment)
 }
 
 /// Dot segments taken out (RFC 3986 5.2.4), read as Windows does: dots and spaces at the end do not count.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
-use super::challenge_page::{Problem, challenge_page};
-use super::desk::{Desk, Stage};
+use super::challenge_page::{Problem, Wait, challenge_page};
+use super::desk::{Crossing, Desk};
 use super::layout::{json, retry_after, see_other};
 use super::moment::seconds_until;
 use super::refusal::Stop;
@@ -15,13 +15,14 @@ use super::{CHALLENGE, Told};
 use crate::access::{Entry, LiveSession};
 use crate::clock::Timestamp;
 use crate::factors::challenge::{Opening, SmsOutcome, Verdict, View};
+use crate::sessions::Level;
 
 type Answer = Result<http::Response<Bytes>, Stop>;
 
 /// Where a one-time passcode leads.
 const ENROL: &str = "/.doorstep/enroll/totp";
 
-/// Seconds after which a provider that was down, or a limit without a known end, is worth asking again.
+/// Seconds after which a provider that was down is worth asking again.
 const A_WHILE: u64 = 60;
 
 /// GET `challenge`.
@@ -45,12 +46,18 @@ pub(super) async fn verify(desk: Desk, request: Request) -> Response {
 }
 
 async fn page(desk: &Desk) -> Answer {
-    let session = match desk.stage()? {
-        Stage::Owed(session) => session,
-        Stage::Stands(session) => return Ok(see_other(&onward(session))),
+    let session = &*match desk.crossing().await? {
+        Crossing::Owed(session) => session,
+        Crossing::Open(onward) => return Ok(see_other(&onward)),
     };
-    desk.door.challenge_for(session, false, desk.now()).await?;
+    let opening = desk.door.challenge_for(session, false, desk.now()).await?;
+    if let Some(stopped) = desk.not_opened(&opening, session).await? {
+        return Ok(stopped);
+    }
     let view = desk.view(session).await?;
+    if view.nothing_enrolled && may_enrol(session, desk.now()) {
+        return Ok(see_other(ENROL));
+    }
     let status = if view.nothing_enrolled {
         StatusCode::FORBIDDEN
     } else {
@@ -61,40 +68,31 @@ async fn page(desk: &Desk) -> Answer {
 
 async fn reopened(desk: &Desk, request: Request) -> Answer {
     desk.posted(request).await?;
-    let session = match desk.stage()? {
-        Stage::Owed(session) => session,
-        Stage::Stands(session) => return Ok(desk.through(&onward(session))),
+    let session = &*match desk.crossing().await? {
+        Crossing::Owed(session) => session,
+        Crossing::Open(onward) => return Ok(desk.through(&onward)),
     };
     let opening = desk.door.challenge_for(session, true, desk.now()).await?;
-    if !matches!(opening, Opening::Limited { .. }) {
-        return Ok(desk.moved_to("pending", CHALLENGE));
-    }
-    let view = desk.view(session).await?;
-    Ok(desk.problem(
-        StatusCode::TOO_MANY_REQUESTS,
-        ("limited", Some(A_WHILE)),
-        session,
-        &view,
-        Problem::AskedTooOften,
-    ))
+    let stopped = desk.not_opened(&opening, session).await?;
+    Ok(stopped.unwrap_or_else(|| desk.moved_to("pending", CHALLENGE)))
 }
 
 async fn sent(desk: &Desk, request: Request) -> Answer {
     desk.posted(request).await?;
-    let session = match desk.stage()? {
-        Stage::Owed(session) => session,
-        Stage::Stands(session) => return Ok(desk.through(&onward(session))),
+    let session = &*match desk.crossing().await? {
+        Crossing::Owed(session) => session,
+        Crossing::Open(onward) => return Ok(desk.through(&onward)),
     };
     let now = desk.now();
     let (status, word, problem) = match desk.door.send_sms(session, now).await? {
         SmsOutcome::Sent(_) => return Ok(desk.moved_to("sent", CHALLENGE)),
         SmsOutcome::Locked { until } => return desk.locked(session, until).await,
         SmsOutcome::Over => return desk.ran_out(session).await,
-        SmsOutcome::Limited { until } => (
-            StatusCode::TOO_MANY_REQUESTS,
-            ("limited", Some(seconds_until(until, now).max(1))),
-            Problem::sms_limit(until, now),
-        ),
+        SmsOutcome::Limited { until } => {
+            let wait = Wait::until(until, now);
+            let word = ("limited", Some(wait.seconds));
+            (StatusCode::TOO_MANY_REQUESTS, word, Problem::SmsLimit(wait))
+        }
         SmsOutcome::Unavailable => (
             StatusCode::SERVICE_UNAVAILABLE,
             ("sms_unavailable", Some(A_WHILE)),
@@ -108,12 +106,14 @@ async fn sent(desk: &Desk, request: Request) -> Answer {
 
 async fn verified(desk: &Desk, request: Request) -> Answer {
     let (_, fields) = desk.posted(request).await?;
-    let session = match desk.stage()? {
-        Stage::Owed(session) => session,
-        Stage::Stands(session) => return Ok(desk.through(&onward(session))),
+    let session = &*match desk.crossing().await? {
+        Crossing::Owed(session) => session,
+        Crossing::Open(onward) => return Ok(desk.through(&onward)),
     };
     let typed = fields.get("token").unwrap_or_default();
-    let (word, problem) = match desk.door.verify_token(session, typed, desk.now()).await? {
+    let verdict = desk.door.verify_token(session, typed, desk.now()).await?;
+    desk.door.metrics.factor(word_of(&verdict));
+    let (word, problem) = match verdict {
         Verdict::Verified { entry, .. } => return Ok(desk.enter(&entry)),
         Verdict::MayEnrol => return Ok(desk.moved_to("may_enrol", ENROL)),
         Verdict::Ended => return Err(desk.sign_in_again()),
@@ -131,6 +131,31 @@ async fn verified(desk: &Desk, request: Request) -> Answer {
 }
 
 impl Desk {
+    /// What to answer where there is no challenge to show.
+    async fn not_opened(
+        &self,
+        opening: &Opening,
+        session: &LiveSession,
+    ) -> Result<Option<http::Response<Bytes>>, Stop> {
+        let until = match opening {
+            Opening::Open(_) | Opening::RanOut => return Ok(None),
+            // Ended or raised since this request came in: the next one is told which.
+            Opening::NotOwed => return Err(Told::Retry.into()),
+            Opening::Limited { until } => *until,
+        };
+        let wait = Wait::until(until, self.now());
+        let word = ("limited", Some(wait.seconds));
+        let view = self.view(session).await?;
+        let problem = Problem::AskedTooOften(wait);
+        Ok(Some(self.problem(
+            StatusCode::TOO_MANY_REQUESTS,
+            word,
+            session,
+            &view,
+            problem,
+        )))
+    }
+
     async fn view(&self, session: &LiveSession) -> Result<View, Stop> {
         Ok(self.door.challenge_view(session, self.now()).await?)
     }
@@ -235,8 +260,24 @@ impl Desk {
     }
 }
 
-/// Where somebody goes to whom nothing stands in the way.
-pub(super) fn onward(session: &LiveSession) -> String {
-    let _ = session;
-    "/".to_owned()
+/// Whether a one-time passcode was typed that still lets its holder enrol: they may have closed that page.
+fn may_enrol(session: &LiveSession, now: Timestamp) -> bool {
+    let level = &session.stored.record.level;
+    matches!(level, Level::Password { may_enrol_until: Some(until), .. } if now < *until)
+}
+
+/// The label under which a verdict is counted.
+fn word_of(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Verified { factor, .. } => factor.as_str(),
+        Verdict::MayEnrol => "passcode",
+        Verdict::Wrong { .. } => "wrong",
+        Verdict::Expired => "expired",
+        Verdict::Used => "used",
+        Verdict::Locked { .. } => "locked",
+        Verdict::RanOut => "ran_out",
+        Verdict::Overtaken => "overtaken",
+        Verdict::Ended => "ended",
+        Verdict::NothingEnrolled => "nothing_enrolled",
+    }
 }

@@ -14,14 +14,14 @@ const SOON: u64 = 60;
 
 /// What went wrong with the last thing that was asked.
 pub(super) enum Problem {
-    /// No token goes out before `until`.
-    SmsLimit { until: Moment, soon: Option<u64> },
+    /// No token goes out for a while.
+    SmsLimit(Wait),
     /// The SMS provider is down.
     SmsDown,
     /// There is no number to send to.
     NoNumber,
-    /// No more challenges for now.
-    AskedTooOften,
+    /// No challenge is opened for a while.
+    AskedTooOften(Wait),
     /// The token is not right; tries left, in words.
     Wrong { left: String },
     /// The token ran out.
@@ -30,15 +30,29 @@ pub(super) enum Problem {
     Used,
 }
 
-impl Problem {
-    pub fn sms_limit(until: Timestamp, now: Timestamp) -> Self {
-        let seconds = seconds_until(until, now);
-        Self::SmsLimit {
-            until: Moment::time(until),
-            soon: (seconds <= SOON).then_some(seconds),
+/// How long nothing can be asked for.
+pub(super) struct Wait {
+    /// Until then.
+    pub moment: Moment,
+    /// In seconds, one at least.
+    pub seconds: u64,
+}
+
+impl Wait {
+    pub fn until(until: Timestamp, now: Timestamp) -> Self {
+        Self {
+            moment: Moment::time(until),
+            seconds: seconds_until(until, now).max(1),
         }
     }
 
+    /// Short enough to be counted down.
+    pub fn is_short(&self) -> bool {
+        self.seconds <= SOON
+    }
+}
+
+impl Problem {
     pub fn wrong(left: u32) -> Self {
         let left = match left {
             0 => "no try is left".to_owned(),
@@ -55,10 +69,10 @@ impl Problem {
 
     fn title(&self) -> &'static str {
         match self {
-            Self::SmsLimit { .. } => "No token was sent",
+            Self::SmsLimit(_) => "No token was sent",
             Self::SmsDown => "SMS is not available",
             Self::NoNumber => "No number for an SMS",
-            Self::AskedTooOften => "Asked too often",
+            Self::AskedTooOften(_) => "Asked too often",
             Self::Wrong { .. } => "That token is not right",
             Self::Expired => "That token ran out",
             Self::Used => "That key was already used",

@@ -1,5 +1,6 @@
 //! What every handler needs: who asks, for what kind of answer, and how far they have come.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -15,6 +16,7 @@ use crate::access::{Doorstep, LiveSession, Settings, Visitor, Who};
 use crate::clock::Timestamp;
 use crate::config::UnknownEmployee;
 use crate::directory::Actor;
+use crate::gate::decide::still_stands;
 use crate::gate::policy::PasswordSuffices;
 use crate::gate::{Asker, EmployeeStanding};
 use crate::sessions::{Holder, Level};
@@ -28,6 +30,14 @@ pub(super) struct Desk {
     /// The answer is to be JSON.
     pub json: bool,
     changes: bool,
+}
+
+/// What lies before somebody at the challenge.
+pub(super) enum Crossing {
+    /// A second factor is owed by this session.
+    Owed(Box<LiveSession>),
+    /// Nothing is: this is where they wanted to go.
+    Open(String),
 }
 
 /// How far somebody at an own page has come.
@@ -92,17 +102,42 @@ impl Desk {
         let Some(standing) = session.standing.as_deref() else {
             return self.without_standing(session, holder);
         };
-        if !standing.active || standing.epoch != holder.employee_epoch {
+        if !still_stands(&session.stored.record.level, Some(standing)) {
             return Err(self.sign_in_again());
         }
-        let verified = match &session.stored.record.level {
-            Level::SecondFactor { firm_epoch, .. } => *firm_epoch == standing.firm.epoch,
-            _ => false,
-        };
-        if verified || suffices(standing, &self.visitor) {
+        if may_pass(session, self.visitor.client, self.now()) {
             return Ok(Stage::Stands(session));
         }
         Ok(Stage::Owed(session))
+    }
+
+    /// As [`Self::stage`], and ready for a challenge. Where a change of the firm's policy took a verification
+    /// back (I10), the session goes down to level `password`: it stays, and so does its vault.
+    pub async fn crossing(&self) -> Result<Crossing, Stop> {
+        let session = match self.stage()? {
+            Stage::Owed(session) => session,
+            Stage::Stands(session) => return Ok(Crossing::Open(self.door.onward(session)?)),
+        };
+        let mut session = Box::new(session.clone());
+        let record = &mut session.stored.record;
+        if let Level::SecondFactor { holder, verified, .. } = &record.level {
+            record.level = Level::Password {
+                holder: holder.clone(),
+                since: *verified,
+                challenge: None,
+                may_enrol_until: None,
+            };
+            let version = session.stored.record_version;
+            let changed = self
+                .door
+                .store
+                .update(&session.stored.record, version, self.now())
+                .await?;
+            if !changed {
+                return Err(Told::Retry.into());
+            }
+        }
+        Ok(Crossing::Owed(session))
     }
 
     fn without_standing<'a>(&self, session: &'a LiveSession, holder: &Holder) -> Result<Stage<'a>, Stop> {
@@ -146,15 +181,32 @@ impl Desk {
         };
         // A POST cannot be sent again by the page that answers it: that page goes on to the challenge.
         let again = self.changes.then_some(CHALLENGE);
+        let tell = |what: &Told| told::told_again(what, asker, self.portal(), self.now(), again);
         let answer = match outcome {
             Ok(answer) => answer,
-            Err(Stop::Told(what)) => told::told_again(&what, asker, self.portal(), self.now(), again),
+            Err(Stop::Told(what)) => tell(&what),
+            Err(Stop::Unknown(unknown)) => {
+                self.door.metrics.unknown(&unknown);
+                tracing::warn!(id = self.visitor.request_id, %unknown, "an own page cannot be answered");
+                tell(&Told::CannotTell)
+            }
             Err(stop) => stop.answer(asker, self.portal()),
         };
         answer.map(Body::from).into_response()
     }
 }
 
-fn suffices(standing: &EmployeeStanding, visitor: &Visitor) -> bool {
-    standing.firm.password_suffices(visitor.client, visitor.now) != PasswordSuffices::No
+/// Whether a session's second factor is verified, under the policy that the firm has now.
+pub(super) fn is_verified(session: &LiveSession) -> bool {
+    let Some(standing) = session.standing.as_deref() else {
+        return false;
+    };
+    matches!(session.stored.record.level, Level::SecondFactor { firm_epoch, .. } if firm_epoch == standing.firm.epoch)
+}
+
+/// Whether nothing is owed: the factor is verified, or a password suffices for a request from `client`.
+pub(super) fn may_pass(session: &LiveSession, client: IpAddr, now: Timestamp) -> bool {
+    let suffices =
+        |standing: &EmployeeStanding| standing.firm.password_suffices(client, now) != PasswordSuffices::No;
+    is_verified(session) || session.standing.as_deref().is_some_and(suffices)
 }

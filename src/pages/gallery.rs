@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode, header};
 
 use super::account::{AccountPage, FactorRow, SessionRow};
-use super::challenge_page::{Problem, challenge_page};
+use super::challenge_page::{Problem, Wait, challenge_page};
 use super::layout::{self, Shell};
 use super::moment::Moment;
 use super::refusal::Stop;
@@ -144,7 +144,7 @@ fn every_state() -> Vec<(&'static str, Response<Bytes>, &'static [&'static str])
         ),
         (
             "sms-limit",
-            challenge(&view(), Some(Problem::sms_limit(later(3600), NOW))),
+            challenge(&view(), Some(Problem::SmsLimit(Wait::until(later(3600), NOW)))),
             &[
                 "No more tokens can be sent to this number until",
                 "Use a key from your app instead.",
@@ -152,7 +152,7 @@ fn every_state() -> Vec<(&'static str, Response<Bytes>, &'static [&'static str])
         ),
         (
             "sms-soon",
-            challenge(&view(), Some(Problem::sms_limit(later(27), NOW))),
+            challenge(&view(), Some(Problem::SmsLimit(Wait::until(later(27), NOW)))),
             &["You can ask again in", "27 s"],
         ),
         (
@@ -167,7 +167,10 @@ fn every_state() -> Vec<(&'static str, Response<Bytes>, &'static [&'static str])
         ),
         (
             "asked-too-often",
-            challenge(&ran_out, Some(Problem::AskedTooOften)),
+            challenge(
+                &ran_out,
+                Some(Problem::AskedTooOften(Wait::until(later(40), NOW))),
+            ),
             &["asked too often", "Ask again"],
         ),
         (

@@ -17,6 +17,8 @@ use crate::sessions::StoreUnknown;
 pub(super) enum Stop {
     /// As everywhere else.
     Told(Told),
+    /// 503: store or directory cannot answer.
+    Unknown(Unknown),
     /// 403: another site's page sent it, or nothing says that none did.
     CrossSite,
     /// 403: it does not carry its session's form token.
@@ -41,7 +43,7 @@ impl Stop {
     fn status(&self) -> StatusCode {
         match self {
             // Answered by `told` itself.
-            Self::Told(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Told(_) | Self::Unknown(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::CrossSite
             | Self::BadForm
             | Self::NoFactorAsked
@@ -56,7 +58,7 @@ impl Stop {
 
     fn word(&self) -> &'static str {
         match self {
-            Self::Told(_) => "refused",
+            Self::Told(_) | Self::Unknown(_) => "refused",
             Self::CrossSite => "cross_site",
             Self::BadForm => "bad_form_token",
             Self::UnsupportedType => "unsupported_media_type",
@@ -71,7 +73,7 @@ impl Stop {
 
     fn wording(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Told(_) => ("Stopped", "This cannot be done."),
+            Self::Told(_) | Self::Unknown(_) => ("Stopped", "This cannot be done."),
             Self::CrossSite => (
                 "Stopped",
                 "This request did not come from a page of this portal, so nothing was done.",
@@ -99,7 +101,7 @@ impl Stop {
         }
     }
 
-    /// The answer, for everything but [`Stop::Told`], which names more than this.
+    /// The answer, for everything but [`Stop::Told`] and [`Stop::Unknown`], which are told as everywhere.
     pub fn answer(self, asker: Asker, portal: &str) -> Response<Bytes> {
         if asker == Asker::Script {
             return layout::json(self.status(), &json!({"error": self.word()}));
@@ -133,8 +135,7 @@ impl From<Told> for Stop {
 
 impl From<Unknown> for Stop {
     fn from(unknown: Unknown) -> Self {
-        tracing::warn!(error = %unknown, "an own page cannot tell");
-        Self::Told(Told::CannotTell)
+        Self::Unknown(unknown)
     }
 }
 

@@ -60,7 +60,7 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// A panic while it was locked cannot leave it half-written: every change is one assignment.
+    /// Nothing in here panics half-way, so a poisoned lock still guards whole data.
     fn lock(&self) -> MutexGuard<'_, All> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::secret::SessionToken;
 use crate::sessions::Level;
@@ -58,6 +60,40 @@ async fn what_is_used_is_not_swept() {
             matches!(store.session(&kept.id, now).await.unwrap(), Slot::Live(_)),
             "{second}"
         );
+    }
+}
+
+proptest! {
+    /// Whenever one is granted, the window that ends there holds no more than the limit; whenever one is
+    /// refused, it is granted at the moment that was named, and not before.
+    #[test]
+    fn i8_no_window_exceeds_its_limit(
+        steps in prop::collection::vec(0_i64..30, 1..60),
+        count in 1_u32..5,
+        window in 1_u64..50,
+    ) {
+        let key = LimitKey { name: "a", subject: "x".into() };
+        let limit = Limit { count, window: Duration::from_millis(window) };
+        let mut log = Log { events: VecDeque::new(), window: limit.window };
+        let (mut now, mut granted) = (Timestamp(0), Vec::new());
+        for step in steps {
+            now = Timestamp(now.0 + step);
+            let until = match log.take(&key, limit, now) {
+                Allowance::Granted(_) => now,
+                Allowance::Refused { until } => {
+                    let before = Timestamp(until.0 - 1);
+                    let is_refused = matches!(log.take(&key, limit, before), Allowance::Refused { .. });
+                    prop_assert!(until > now && is_refused);
+                    prop_assert!(matches!(log.take(&key, limit, until), Allowance::Granted(_)));
+                    until
+                }
+            };
+            now = until;
+            granted.push(now);
+            let begin = now.minus(limit.window);
+            let inside = granted.iter().filter(|at| **at > begin).count();
+            prop_assert!(inside <= usize::try_from(count).unwrap());
+        }
     }
 }
 

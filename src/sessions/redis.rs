@@ -10,6 +10,7 @@
 //! Whatever reads and writes is one script on one key, so it is one step, in a cluster too. What is over is
 //! decided by the gateway's `now` and the times inside the record; Redis' own expiry only clears away.
 
+mod fields;
 mod link;
 mod scripts;
 #[cfg(test)]
@@ -17,13 +18,14 @@ pub(super) mod server;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::str::FromStr;
 
-use ::redis::{Cmd, FromRedisValue, Pipeline, ScriptInvocation, cmd};
+use ::redis::{Cmd, FromRedisValue, Pipeline, ScriptInvocation, Value, cmd};
 use async_trait::async_trait;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
+use self::fields::{
+    Fields, Found, LISTED_FIELDS, SESSION_FIELDS, challenge_key, fill_in, from_json, from_text, limit_key,
+    read_listed, session_key, take_fields, to_json, unreadable,
+};
 use self::link::Link;
 use self::scripts::Scripts;
 use super::{
@@ -34,16 +36,6 @@ use super::{
 use crate::clock::Timestamp;
 use crate::secret::{SessionId, random_id};
 
-const SESSION_FIELDS: [&str; 7] = [
-    "replaced",
-    "record",
-    "version",
-    "idle",
-    "seen",
-    "vault",
-    "vault_version",
-];
-const LISTED_FIELDS: [&str; 4] = ["replaced", "record", "idle", "seen"];
 const DIRECTORY: &str = "ds:directory";
 /// How many keys Redis looks at for one step of a listing: it answers nobody else meanwhile.
 const SCANNED_AT_ONCE: usize = 200;
@@ -53,9 +45,6 @@ pub struct RedisStore {
     link: Link,
     scripts: Scripts,
 }
-
-/// A hash's fields as they came; absent ones are `None`.
-type Fields = Vec<Option<Vec<u8>>>;
 
 impl RedisStore {
     /// Connects to `redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS. Once connected, it
@@ -344,103 +333,20 @@ impl SessionStore for RedisStore {
 
     async fn ping(&self) -> Result<(), StoreUnknown> {
         let answer: String = self.send(&cmd("PING")).await?;
-        if answer == "PONG" {
-            Ok(())
-        } else {
-            Err(unreadable())
+        if answer != "PONG" {
+            return Err(unreadable());
+        }
+        // A replica answers with what was, so nothing may be decided on it. A server that may not say what
+        // it is, such as a proxy, is taken for a primary: writes tell.
+        let role: Result<Vec<Value>, _> = self.send(&cmd("ROLE")).await;
+        match role.as_deref() {
+            Ok([Value::BulkString(role), ..]) if role != b"master" => {
+                self.link.renew();
+                Err(StoreUnknown("Redis at this address is no primary".into()))
+            }
+            _ => Ok(()),
         }
     }
-}
-
-/// What a session's key holds.
-enum Found {
-    Nothing,
-    ReplacedAt(Timestamp),
-    Live(Box<StoredSession>),
-}
-
-impl Found {
-    /// Reads [`SESSION_FIELDS`].
-    fn read(fields: Fields) -> Result<Self, StoreUnknown> {
-        if fields.iter().all(Option::is_none) {
-            return Ok(Self::Nothing);
-        }
-        let [replaced, record, version, idle, seen, vault, vault_version] = take_fields(fields)?;
-        if replaced.is_some() {
-            return Ok(Self::ReplacedAt(Timestamp(from_text(replaced)?)));
-        }
-        Ok(Self::Live(Box::new(StoredSession {
-            record: read_record(record, idle, seen)?,
-            record_version: from_text(version)?,
-            vault: vault.ok_or_else(unreadable)?,
-            vault_version: from_text(vault_version)?,
-        })))
-    }
-}
-
-/// Reads [`LISTED_FIELDS`]; `None` where there is no session (any more).
-fn read_listed(fields: Fields) -> Result<Option<SessionRecord>, StoreUnknown> {
-    let [replaced, record, idle, seen] = take_fields(fields)?;
-    if replaced.is_some() || (record.is_none() && idle.is_none() && seen.is_none()) {
-        return Ok(None);
-    }
-    read_record(record, idle, seen).map(Some)
-}
-
-/// A record as it was written, with the use that was noted since.
-fn read_record(
-    record: Option<Vec<u8>>,
-    idle: Option<Vec<u8>>,
-    seen: Option<Vec<u8>>,
-) -> Result<SessionRecord, StoreUnknown> {
-    let mut record: SessionRecord = from_json(record)?;
-    record.idle_until = Timestamp(from_text(idle)?);
-    record.last_seen = Timestamp(from_text(seen)?);
-    Ok(record)
-}
-
-/// The first arguments of the scripts that write a record.
-fn fill_in(call: &mut ScriptInvocation<'_>, record: &SessionRecord) -> Result<(), StoreUnknown> {
-    call.arg(to_json(record)?)
-        .arg(record.ends.0)
-        .arg(record.idle_until.0)
-        .arg(record.last_seen.0);
-    Ok(())
-}
-
-fn session_key(id: &SessionId) -> String {
-    format!("ds:s:{{{}}}", id.0)
-}
-
-fn challenge_key(id: &ChallengeId) -> String {
-    format!("ds:c:{{{}}}", id.0)
-}
-
-fn limit_key(key: &LimitKey) -> String {
-    format!("ds:l:{{{}}}:{}", key.subject, key.name)
-}
-
-fn take_fields<const N: usize>(fields: Fields) -> Result<[Option<Vec<u8>>; N], StoreUnknown> {
-    fields.try_into().map_err(|_| unreadable())
-}
-
-fn from_json<T: DeserializeOwned>(field: Option<Vec<u8>>) -> Result<T, StoreUnknown> {
-    serde_json::from_slice(&field.ok_or_else(unreadable)?).map_err(|_| unreadable())
-}
-
-fn to_json<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreUnknown> {
-    serde_json::to_vec(value).map_err(|_| StoreUnknown("a record cannot be written".into()))
-}
-
-fn from_text<T: FromStr>(field: Option<Vec<u8>>) -> Result<T, StoreUnknown> {
-    let field = field.ok_or_else(unreadable)?;
-    let text = std::str::from_utf8(&field).map_err(|_| unreadable())?;
-    text.parse().map_err(|_| unreadable())
-}
-
-/// What a key holds is not shown: not even in the log (I12).
-fn unreadable() -> StoreUnknown {
-    StoreUnknown("Redis holds something else than was written".into())
 }
 
 /// Ids are random: one that is there already is a fault, never a reason to overwrite.

@@ -94,11 +94,12 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Looks a session up.
     async fn session(&self, id: &SessionId, now: Timestamp) -> Result<Slot, StoreUnknown>;
 
-    /// Keeps a new session, at version 1 of record and vault.
+    /// Keeps a new session, at version 1 of record and vault. A taken id is an error: ids are random, and
+    /// what is there, a replaced session too, is never overwritten.
     async fn create(&self, record: &SessionRecord, vault: &[u8], now: Timestamp) -> Result<(), StoreUnknown>;
 
     /// Changes a session's record where its version is still `expected`; `false` where it is not, or the
-    /// session is gone.
+    /// session is gone. A use that `touch` noted after the record's `last_seen` stays noted.
     async fn update(
         &self,
         record: &SessionRecord,
@@ -106,7 +107,8 @@ pub trait SessionStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<bool, StoreUnknown>;
 
-    /// Moves `last_seen` and `idle_until` on, whatever the version; nothing where the session is gone.
+    /// Moves `last_seen` and `idle_until` on, never back, whatever the version; nothing where the session is
+    /// gone or was over at `last_seen`, which is this method's `now`.
     async fn touch(
         &self,
         id: &SessionId,
@@ -160,8 +162,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Which directory this store belongs to, if any was noted.
     async fn directory_mark(&self) -> Result<Option<DirectoryMark>, StoreUnknown>;
 
-    /// Notes the directory. A lower counter of the same id changes nothing; another id is written only with
-    /// `accept`, or where none was noted.
+    /// Notes the directory. A lower counter of the same id, and another id, are written only with `accept`
+    /// (`directory accept`), or where none was noted.
     async fn note_directory(&self, mark: &DirectoryMark, accept: bool) -> Result<(), StoreUnknown>;
 
     /// Ends every session and challenge (`directory accept`).

@@ -95,6 +95,9 @@ fn is_one_cookie(name: &str, value: &str) -> bool {
     if name.is_empty() || name.starts_with('$') || name.contains(['"', ',']) {
         return false;
     }
+    if name.contains(char::is_control) || value.contains(char::is_control) {
+        return false;
+    }
     if let Some(rest) = value.strip_prefix('"') {
         return rest
             .strip_suffix('"')

@@ -115,6 +115,9 @@ fn i3_what_an_old_server_reads_as_more_than_one_cookie_stays_here() {
         ("theme=\"a\"b\"", "sid=v"),
         ("theme=\"a\\\"", "sid=v"),
         ("theme=a, sid=evil", "sid=v"),
+        ("theme=a\tb", "sid=v"),
+        ("theme=a\nCookie: sid=evil", "sid=v"),
+        ("the\0me=a", "sid=v"),
         ("theme={\"a\":1,\"b\":2}", "theme={\"a\":1,\"b\":2}; sid=v"),
         ("theme=a,b", "theme=a,b; sid=v"),
     ] {
@@ -138,7 +141,7 @@ proptest! {
         let cookies = BrowserCookies::split(bytes.iter().map(Vec::as_slice));
         for (name, value) in &cookies.pairs {
             prop_assert!(!name.contains([';', '=']) && !value.contains(';'));
-            prop_assert!(cookies.only(name).is_none_or(|only| only == value));
+            prop_assert!(name.is_empty() || cookies.only(name).is_none_or(|only| only == value));
         }
         let up = cookies.upstream(&pass(&["**"]), None, "/").unwrap_or_default();
         let again = split(&[&up]);

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use url::Url;
 
-use super::name::alike;
+use super::name::{alike, is_own};
 use super::part::read;
 
 /// As many cookies as browsers keep for one site.
@@ -160,7 +160,7 @@ impl fmt::Debug for Jar {
 impl Kept {
     /// What a Set-Cookie line asks to be kept; `None` where it cannot be read, or names a foreign Domain.
     fn read(line: &str, url: &Url, origins: &[Url]) -> Option<Self> {
-        let raw = read(line)?;
+        let raw = read(line).filter(|raw| !is_own(raw.name()))?;
         let domain = domain(&raw, origins)?;
         // Judged above, under all of the portal's names; here it would be compared with one.
         let mut raw = raw.into_owned();

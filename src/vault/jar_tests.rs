@@ -214,6 +214,18 @@ fn an_expired_cookie_is_neither_held_nor_sent_nor_kept() {
 }
 
 #[test]
+fn i3_own_names_are_never_vaulted() {
+    for line in [
+        "__Host-doorstep=x",
+        "doorstep-device=x",
+        "\u{2000}doorstep=x",
+        "DOORSTEP=x",
+    ] {
+        assert!(jar("/", &[line]).is_empty(), "{line:?}");
+    }
+}
+
+#[test]
 fn i3_changes_apply_again_to_a_newer_jar() {
     let mut newer = jar("/", &["a=theirs", "c=3"]);
     let changes = Changes {

@@ -8,7 +8,7 @@ use tower::ServiceExt as _;
 
 use super::view::phone;
 use super::*;
-use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::clock::{SystemClock, Timestamp};
 use crate::demo::seed::{self, people};
 use crate::demo::workspace::Workspace;
 use crate::secret::{KeyRing, random_id};

@@ -41,11 +41,12 @@ fn login(form: &str, cookie: &str) -> Request<Body> {
 const BOB: &str = "email=Bob%40example.com&password=bob-secret&next=%2Fdevices%2F7%3Ftab%3Dlog";
 
 fn session_of(answer: &Response<Body>) -> Option<String> {
-    let lines = answer.headers().get_all(header::SET_COOKIE).iter();
-    let lines = lines.filter_map(|line| line.to_str().ok());
-    let line = lines
-        .filter(|line| line.starts_with("portal_session="))
-        .next_back()?;
+    let mut lines = answer
+        .headers()
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
+    let line = lines.rfind(|line| line.starts_with("portal_session="))?;
     Some(line.split(';').next().unwrap_or_default().to_owned())
 }
 

@@ -1,16 +1,11 @@
 //! One suite, run against SQLite and against a real PostgreSQL.
 
+mod attempts;
+mod chain;
+mod copies;
+mod firms;
+mod import;
+mod once;
+mod people;
 mod place;
-
-use place::{actor, login, new_employee};
-
-#[tokio::test]
-async fn smoke() {
-    for place in place::both().await {
-        let d = place.open().await;
-        let firm = place.firm(&d, "corp").await;
-        d.add_employee(&actor(), &new_employee("Anna", "corp"), place::T0).await.unwrap();
-        let anna = d.employee(&login("anna")).await.unwrap().unwrap();
-        assert_eq!(anna.standing.firm.id, firm);
-    }
-}
+mod rest;

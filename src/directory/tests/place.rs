@@ -57,10 +57,6 @@ impl Place {
         })
     }
 
-    pub fn is_sqlite(&self) -> bool {
-        self.url.starts_with("sqlite")
-    }
-
     /// A handle of its own on this directory, as another gateway has it.
     pub async fn open(&self) -> Directory {
         Directory::open(&self.url, Arc::clone(&self.keys)).await.unwrap()
@@ -170,7 +166,10 @@ impl Server {
     fn wait(&self) {
         let begun = Instant::now();
         while !self.answers() {
-            assert!(begun.elapsed() < Duration::from_secs(60), "PostgreSQL does not start");
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "PostgreSQL does not start"
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -180,7 +179,11 @@ impl Server {
     }
 
     fn sql(&self, sql: &str) {
-        assert!(self.psql(sql).unwrap(), "{sql} (log in {})", self.folder.display());
+        assert!(
+            self.psql(sql).unwrap(),
+            "{sql} (log in {})",
+            self.folder.display()
+        );
     }
 
     fn psql(&self, sql: &str) -> std::io::Result<bool> {

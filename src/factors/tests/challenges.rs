@@ -1,9 +1,9 @@
 //! Challenges opened, shown, and how they stand.
 
 use super::world::{MINUTE, World, name, ops};
-use crate::factors::challenge::{Opening, Status, View};
+use crate::factors::challenge::{Opening, Status, Verdict, View};
 use crate::gate::FactorKind;
-use crate::sessions::{Level, Slot};
+use crate::sessions::{ChallengeState, Level, Slot};
 
 #[tokio::test]
 async fn the_session_names_its_challenge_and_keeps_it() {
@@ -116,6 +116,51 @@ async fn whoever_owes_nothing_gets_no_challenge() {
     assert_eq!(opening, Opening::NotOwed);
     let status = world.door().challenge_status(&gone, world.now()).await.unwrap();
     assert_eq!(status, Status::Expired);
+}
+
+#[tokio::test]
+async fn i10_what_a_policy_took_back_is_owed_anew_in_the_same_session() {
+    let world = World::new().await;
+    let session = world.challenged("anna").await;
+    let Verdict::Verified { entry, .. } = world.verify(&session, &world.key(0)).await.unwrap() else {
+        panic!("not verified");
+    };
+    let verified = world.session(entry.token).await;
+    let now = world.now();
+    let opening = world.door().challenge_for(&verified, true, now).await.unwrap();
+    assert_eq!(opening, Opening::NotOwed);
+    world.set_factors(&[FactorKind::Totp, FactorKind::Sms]).await;
+    let view = world.door().challenge_view(&verified, now).await.unwrap();
+    assert!(view.totp && view.ran_out, "shown before one is opened");
+    assert_eq!(world.says(&verified, &world.key(1)).await, "ran out");
+    world.open(&verified).await;
+    assert_eq!(world.says(&verified, &world.key(0)).await, "used");
+    assert_eq!(world.says(&verified, &world.key(1)).await, "verified totp");
+}
+
+#[tokio::test]
+async fn a_challenge_that_was_verified_and_let_nobody_in_is_replaced() {
+    let world = World::new().await;
+    let session = world.challenged("anna").await;
+    let mut challenge = world.open(&session).await;
+    challenge.value.state = ChallengeState::Verified {
+        factor: FactorKind::Totp,
+        at: world.now(),
+    };
+    let store = &world.door().store;
+    let changed = store
+        .update_challenge(&challenge.value, challenge.version, world.now())
+        .await;
+    assert!(changed.unwrap());
+    assert_eq!(world.says(&session, &world.key(0)).await, "overtaken");
+    assert_eq!(world.employee("anna").await.failures, 0);
+    let opening = world
+        .door()
+        .challenge_for(&session, false, world.now())
+        .await
+        .unwrap();
+    assert!(matches!(opening, Opening::Open(ref other) if other.value.id != challenge.value.id));
+    assert_eq!(world.says(&session, &world.key(0)).await, "verified totp");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Tokens by SMS.
 
-use super::world::{MINUTE, SECOND, World};
+use super::world::{MINUTE, SECOND, World, name, ops};
+use crate::directory::{EmployeeChanges, Phone};
 use crate::factors::challenge::SmsOutcome;
 use crate::gate::FactorKind;
 use crate::providers::SendError;
@@ -48,6 +49,35 @@ async fn g8_one_in_thirty_seconds_and_five_an_hour_over_all_challenges() {
     let session = world.challenged("ben").await;
     world.texted(&session).await;
     assert_eq!(world.outbox.sent.lock().unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn g8_a_number_of_two_people_is_limited_once() {
+    let world = World::new().await;
+    let changes = EmployeeChanges {
+        phone: Some(Some(Phone::parse("+14155550103", None).unwrap())),
+        ..EmployeeChanges::default()
+    };
+    let directory = &world.door().directory;
+    directory
+        .set_employee(&ops(), &name("carl"), &changes, world.now())
+        .await
+        .unwrap();
+    let send = async |login: &str| {
+        let session = world.challenged(login).await;
+        world.door().send_sms(&session, world.now()).await.unwrap()
+    };
+    let is_limited = |outcome| matches!(outcome, SmsOutcome::Limited { .. });
+    for login in ["ben", "carl", "ben", "carl", "ben"] {
+        assert!(!is_limited(send(login).await));
+        assert!(is_limited(send("carl").await), "within 30 s");
+        world.clock.advance(30 * SECOND);
+    }
+    assert!(
+        is_limited(send("ben").await) && is_limited(send("carl").await),
+        "five an hour"
+    );
+    assert!(!is_limited(send("anna").await), "another number");
 }
 
 #[tokio::test]

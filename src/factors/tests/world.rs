@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use totp_rs::Builder;
 
-use crate::access::{Doorstep, LiveSession, Settings, Unknown};
+use crate::access::{Doorstep, LiveSession, Noted, Settings, Unknown, Who};
 use crate::clock::{Clock as _, ManualClock, Timestamp};
 use crate::config::{
     Config, DirectorySettings, FactorSettings, Limits, Listen, Ops, Origin, Portal, SessionSettings,
@@ -21,11 +21,10 @@ use crate::directory::{
 use crate::factors::challenge::{Opening, SmsOutcome, Verdict};
 use crate::gate::rules::{Anonymous, LoginPage};
 use crate::gate::{FactorKind, FirmId, Login, Policy, PortalRules, Role};
+use crate::ops::Metrics;
 use crate::providers::{SendError, SmsSender, TokenMessage};
 use crate::secret::{KeyRing, Redacted, SessionToken, random_id};
-use crate::sessions::{
-    Challenge, Holder, Level, Limit, MemoryStore, SessionRecord, SessionStore, Slot, Versioned,
-};
+use crate::sessions::{Challenge, Holder, Level, Limit, MemoryStore, SessionRecord, SessionStore, Versioned};
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -99,6 +98,8 @@ impl World {
                 store: store.clone(),
                 keys: keys.clone(),
                 clock: Arc::new(clock.clone()),
+                metrics: Metrics::new(),
+                noted: Noted::default(),
             })
         };
         let world = Self {
@@ -184,13 +185,15 @@ impl World {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
         self.door().store.create(&record, &[], now).await.unwrap();
-        let Slot::Live(stored) = self.door().store.session(&record.id, now).await.unwrap() else {
-            panic!("the session was not kept");
-        };
-        LiveSession {
-            token,
-            stored: *stored,
-            standing: Some(Arc::new(employee.standing)),
+        self.session(token).await
+    }
+
+    /// The session of a token, as a request under it finds it.
+    pub async fn session(&self, token: SessionToken) -> LiveSession {
+        self.door().copies.changed_here().await.unwrap();
+        match self.door().who(Some(token), self.now()).await.unwrap() {
+            Who::Session(session) => *session,
+            other => panic!("no session: {other:?}"),
         }
     }
 
@@ -272,15 +275,8 @@ impl World {
 pub fn word(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Verified { factor, .. } => format!("verified {}", factor.as_str()),
-        Verdict::MayEnrol => "may enrol".to_owned(),
         Verdict::Wrong { left } => format!("wrong {left}"),
-        Verdict::Expired => "expired".to_owned(),
-        Verdict::Used => "used".to_owned(),
-        Verdict::Locked { .. } => "locked".to_owned(),
-        Verdict::RanOut => "ran out".to_owned(),
-        Verdict::Overtaken => "overtaken".to_owned(),
-        Verdict::Ended => "ended".to_owned(),
-        Verdict::NothingEnrolled => "nothing enrolled".to_owned(),
+        other => other.as_str().replace('_', " "),
     }
 }
 
@@ -330,7 +326,7 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
         },
         sessions: SessionSettings {
             store: StoreSettings::Memory,
-            idle_timeout: 30 * MINUTE,
+            idle_timeout: 120 * MINUTE,
             absolute_timeout: 720 * MINUTE,
         },
         factors: FactorSettings {

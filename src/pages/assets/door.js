@@ -6,7 +6,7 @@ const all = (query, root) => [...(root || document).querySelectorAll(query)];
 function dress(root) {
   for (const time of all('time', root)) {
     const day = time.dataset.day === undefined ? {} : { day: 'numeric', month: 'short', year: 'numeric' };
-    const zone = { hour: '2-digit', minute: '2-digit', timeZoneName: 'short' };
+    const zone = { hour: 'numeric', minute: '2-digit', timeZoneName: 'short' };
     time.textContent = new Intl.DateTimeFormat(undefined, { ...day, ...zone }).format(new Date(time.dateTime));
   }
   for (const count of all('[data-count]', root)) {

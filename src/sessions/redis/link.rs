@@ -60,7 +60,7 @@ impl Link {
 
     /// Starts anew with the next question. The manager reconnects by itself only where the system reports
     /// that the connection broke: not on a link that went silent, nor after a refused greeting.
-    fn renew(&self) {
+    pub fn renew(&self) {
         let mut renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
         if renewed.elapsed() < RENEWED_EVERY {
             return;

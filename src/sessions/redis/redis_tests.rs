@@ -7,7 +7,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::server::Server;
 use super::*;
+use crate::secret::SessionToken;
 use crate::sessions::suite::{MINUTE, NOW, challenge, held_by};
+use crate::vault::Vault;
 
 const LIMIT: Limit = Limit {
     count: 3,
@@ -202,6 +204,23 @@ async fn a_link_that_falls_silent_is_replaced() {
     until_it_answers(&store).await;
 }
 
+#[test]
+fn a_store_outlives_the_runtime_that_connected_it() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let (server, store) = runtime().block_on(async {
+        let server = Server::start().await;
+        let store = server.store().await;
+        (server, store)
+    });
+    runtime().block_on(until_it_answers(&store));
+    drop(server);
+}
+
 #[tokio::test]
 async fn i9_another_type_under_a_key_is_unknown() {
     let server = Server::start().await;
@@ -330,6 +349,70 @@ async fn every_key_but_the_directorys_has_an_expiry() {
         .await
         .unwrap();
     assert!(left > 0);
+}
+
+#[tokio::test]
+async fn i9_a_full_redis_takes_no_write_and_still_answers() {
+    let server = Server::start().await;
+    let store = server.store().await;
+    let (record, challenge) = (held_by("ada", None), challenge());
+    store.create(&record, b"v", NOW).await.unwrap();
+    server
+        .run(&["CONFIG", "SET", "maxmemory-policy", "noeviction"])
+        .await;
+    server.run(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    assert!(matches!(
+        store.session(&record.id, NOW).await.unwrap(),
+        Slot::Live(_)
+    ));
+    assert!(store.take(&limit_key_of("x"), LIMIT, NOW).await.is_err());
+    assert!(store.create(&held_by("eve", None), b"", NOW).await.is_err());
+    assert!(store.create_challenge(&challenge, NOW).await.is_err());
+    assert!(store.write_vault(&record.id, b"w", 1, NOW).await.is_err());
+    server.run(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    let written = store.write_vault(&record.id, b"w", 1, NOW).await.unwrap();
+    assert_eq!(written, VaultWrite::Written(2));
+}
+
+#[tokio::test]
+async fn i9_a_replica_is_no_store() {
+    let server = Server::start().await;
+    let store = server.store().await;
+    let record = held_by("ada", None);
+    store.create(&record, b"v", NOW).await.unwrap();
+    server.run(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    assert!(store.ping().await.is_err());
+    assert!(store.retire(&record.id, NOW).await.is_err());
+    assert!(RedisStore::connect(&server.url()).await.is_err());
+    server.run(&["REPLICAOF", "NO", "ONE"]).await;
+    until_it_answers(&store).await;
+    assert!(store.retire(&record.id, NOW).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn i6_redis_holds_neither_token_nor_cookie() {
+    let server = Server::start().await;
+    let store = server.store().await;
+    let token = SessionToken::random();
+    let mut vault = Vault::default();
+    vault
+        .main
+        .store(&["sessionid=portalsecret".into()], "/", &["portal.example.com"]);
+    let record = SessionRecord {
+        id: token.id(),
+        ..held_by("ada", None)
+    };
+    store.create(&record, &vault.seal(&token), NOW).await.unwrap();
+    let mut command = cmd("HGETALL");
+    command.arg(session_key(&record.id));
+    let held: Vec<(Vec<u8>, Vec<u8>)> = command.query_async(&mut server.client().await).await.unwrap();
+    assert_eq!(held.len(), 7);
+    for (field, value) in held {
+        let value = String::from_utf8_lossy(&value);
+        for secret in ["portalsecret", "sessionid", &token.cookie_value()] {
+            assert!(!value.contains(secret), "{}", String::from_utf8_lossy(&field));
+        }
+    }
 }
 
 #[tokio::test]

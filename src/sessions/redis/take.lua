@@ -6,8 +6,9 @@ for _, event in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+in
 end
 local first = '(' .. string.format('%.0f', now - window)
 if redis.call('ZCOUNT', KEYS[1], first, '+inf') < count then
-  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - window))
+  -- Adding stands first: a full Redis refuses it only as long as the script has not written anything.
   redis.call('ZADD', KEYS[1], ARGV[1], ARGV[4])
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - window))
   keep_for(window)
   return false
 end

@@ -1,0 +1,258 @@
+//! Classing under random mutations: nothing opens what some server would serve as something else, and nothing
+//! makes it panic.
+
+use super::super::sample::{entry, glob, rules};
+use super::tests::of_type;
+use super::*;
+
+const GET: Method = Method::GET;
+const HEAD: Method = Method::HEAD;
+const POST: Method = Method::POST;
+
+/// Numbers that look random and are the same in every run (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % limit as u64).unwrap()
+    }
+
+    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+}
+
+/// Portal servers as they are, each in a line or two, written without looking at the gateway's own readings:
+/// the path that one of them would serve.
+fn served_by(server: usize, path: &str) -> String {
+    let decode = |text: &str| -> String {
+        let mut bytes = Vec::new();
+        let mut rest = text.bytes().peekable();
+        while let Some(byte) = rest.next() {
+            let pair: String = rest.clone().take(2).map(char::from).collect();
+            match u8::from_str_radix(&pair, 16) {
+                Ok(decoded) if byte == b'%' && pair.len() == 2 && !pair.starts_with('+') => {
+                    bytes.push(decoded);
+                    rest.nth(1);
+                }
+                _ => bytes.push(byte),
+            }
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let no_parameters = |text: &str| {
+        text.split('/')
+            .map(|s| s.split(';').next().unwrap())
+            .collect::<Vec<_>>()
+            .join("/")
+    };
+    let text = match server {
+        0 => path.to_owned(),                                // looks at the bytes
+        1 => decode(path),                                   // nginx
+        2 => decode(&no_parameters(path)),                   // Tomcat
+        3 => no_parameters(&decode(path)),                   // some proxies
+        4 => decode(&decode(path)).replace('\\', "/"),       // IIS of old
+        5 => decode(path).replace('\\', "/").to_lowercase(), // a case-insensitive file system
+        _ => decode(path)
+            .replace(['\u{ff0f}', '\u{2215}'], "/")
+            .replace('\u{ff0e}', "."),
+    };
+    let mut stack: Vec<&str> = Vec::new();
+    for segment in text.split('/').map(|segment| segment.trim_end_matches(' ')) {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                stack.pop();
+            }
+            other => stack.push(other),
+        }
+    }
+    format!("/{}", stack.join("/"))
+}
+
+const PIECES: [&str; 44] = [
+    "/",
+    "//",
+    "/./",
+    "/../",
+    "..",
+    ".",
+    ";",
+    ";x=1",
+    "\\",
+    "%2f",
+    "%5c",
+    "%2e",
+    "%2e%2e",
+    "%252e",
+    "%252f",
+    "%20",
+    " ",
+    "%c0%af",
+    "%ef%bc%8f",
+    "%e2%88%95",
+    "%ef%bc%8e",
+    "%u002f",
+    "%",
+    "%zz",
+    "%3b",
+    "%3f",
+    "?",
+    "#",
+    "*",
+    ":",
+    "public",
+    "app",
+    "secret",
+    "login",
+    "static",
+    "%61pp",
+    "APP",
+    "doku.php",
+    "?do=login",
+    "&do=show",
+    "%00",
+    "%C3%A4",
+    "\u{e4}",
+    ".doorstep",
+];
+
+#[test]
+fn a_property_no_mutation_of_a_protected_path_is_open() {
+    let mut dice = Dice(1);
+    let mut rules = rules();
+    rules.closed = vec![glob("/app/closed**")];
+    // Wider than anybody should: also paths that only begin alike.
+    rules.public.push(entry("/public**", &[GET, HEAD]));
+    let (mut open, mut not_plain) = (0, 0);
+    for _ in 0..40_000 {
+        let mut raw = dice
+            .pick(&["/app/secret", "/public/", "/public", "/static/x", "/login", "/"])
+            .to_owned();
+        for _ in 0..=dice.below(4) {
+            let at = dice.below(raw.len()) + 1;
+            let at = (at..=raw.len()).find(|at| raw.is_char_boundary(*at)).unwrap();
+            raw.insert_str(at, dice.pick(&PIECES));
+        }
+        if dice.below(3) == 0 {
+            raw.push_str("/app/secret");
+        }
+        let Ok(target) = Target::parse(raw.as_bytes()) else {
+            continue;
+        };
+        let HeadClass::Settled(route) = class_head(&rules, &GET, &target) else {
+            panic!("{raw}")
+        };
+        assert_eq!(
+            class_head(
+                &rules,
+                &GET,
+                &Target::parse(target.path_and_query().as_bytes()).unwrap()
+            ),
+            HeadClass::Settled(route)
+        );
+        if !target.is_plain() {
+            not_plain += 1;
+            assert!(
+                matches!(route, Route::Ambiguous | Route::Closed | Route::BadLogin),
+                "{raw}: {route:?}"
+            );
+        }
+        if !matches!(route, Route::Own | Route::Closed) {
+            for server in 0..7 {
+                assert!(
+                    !served_by(server, target.path()).starts_with("/.doorstep/"),
+                    "{raw}: {route:?} at {server}"
+                );
+            }
+        }
+        if matches!(
+            route,
+            Route::Public | Route::LoginPage | Route::LoginPageWithName | Route::Logout
+        ) {
+            open += 1;
+            for server in 0..7 {
+                let served = served_by(server, target.path());
+                assert!(
+                    !served.starts_with("/app"),
+                    "{raw}: {route:?}, {served} at {server}"
+                );
+            }
+        }
+    }
+    assert!(open > 500 && not_plain > 10_000, "{open} {not_plain}");
+}
+
+#[test]
+fn nothing_that_is_sent_makes_classing_panic() {
+    let mut dice = Dice(2);
+    let rules = rules();
+    let words = [
+        "email",
+        "do",
+        "u",
+        "login",
+        "=",
+        "&",
+        ";",
+        "[",
+        "]",
+        "%00",
+        "%",
+        "%ff",
+        "+",
+        "\r\n",
+        "--XX",
+        "--",
+        "\"",
+        "\\",
+        "Content-Disposition: form-data; name=\"",
+        "\"; filename=\"",
+        "\u{e4}",
+        "\0",
+        "action",
+        "sid",
+        "_charset_",
+        "\r\n\r\n",
+    ];
+    for _ in 0..20_000 {
+        let mut raw = String::from("/");
+        for _ in 0..dice.below(6) {
+            raw.push_str(dice.pick(&PIECES));
+        }
+        raw.push('?');
+        let mut body = String::from(dice.pick(&["", "--XX\r\n", "email=a&"]));
+        for _ in 0..dice.below(12) {
+            raw.push_str(dice.pick(&words));
+            body.push_str(dice.pick(&words));
+        }
+        let kind = dice.pick(&[
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=XX",
+            "text/plain",
+        ]);
+        let body = of_type(kind, &body);
+        let mut bytes = raw.into_bytes();
+        if dice.below(4) == 0 {
+            let at = dice.below(bytes.len());
+            bytes[at] = u8::try_from(dice.below(256)).unwrap();
+        }
+        let Ok(target) = Target::parse(&bytes) else {
+            continue;
+        };
+        let _ = target.without_path_session(&["sid".into()], &|_| true);
+        let _ = without_names(&rules, &target);
+        for method in [&GET, &POST] {
+            let _ = class_head(&rules, method, &target);
+            let route = class_body(&rules, method, &target, body.as_ref());
+            if let Route::Login(index) = route {
+                let query = Fields::of_query(target.query());
+                super::super::login::username(&rules.logins[index], &query, body.as_ref().unwrap()).unwrap();
+            }
+        }
+    }
+}
