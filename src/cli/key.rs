@@ -1,6 +1,7 @@
 //! `doorstep key`: the key that seals secrets at rest.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
@@ -31,7 +32,7 @@ impl Key {
     }
 }
 
-fn new(file: &std::path::Path, context: &Context) -> Result<(), Failure> {
+fn new(file: &Path, context: &Context) -> Result<(), Failure> {
     if file.exists() {
         let shown = file.display();
         return Err(Failure::Refused(format!(
@@ -56,8 +57,13 @@ fn new(file: &std::path::Path, context: &Context) -> Result<(), Failure> {
 async fn rotate(context: &Context) -> Result<(), Failure> {
     // Opened under the old keys first: a wrong key file must not be rotated.
     let (config, directory) = context.directory().await?;
+    let folder = lock_folder(&config.key_file)?;
     let ring = Arc::new(KeyRing::read(&config.key_file)?.rotated());
     ring.replace_file(&config.key_file)?;
+    // The key must outlast a power cut before anything is sealed under it.
+    folder
+        .sync_all()
+        .map_err(|error| folder_fault(&config.key_file, &error))?;
     let values = directory.reseal(ring.clone()).await.map_err(|unknown| {
         Failure::Refused(format!(
             "the new key {} is in {}, but not everything is sealed under it ({unknown}). The old keys still open everything; rotate again",
@@ -72,4 +78,16 @@ async fn rotate(context: &Context) -> Result<(), Failure> {
     context
         .screen
         .result(&sentence, || json!({"key": ring.newest_id(), "resealed": values}))
+}
+
+/// Two rotations at once would each write a file without the other's key, and what was sealed under the lost
+/// one could not be opened any more: the folder is locked until this command ends.
+fn lock_folder(key_file: &Path) -> Result<File, Failure> {
+    let folder = key_file.parent().unwrap_or(Path::new("."));
+    let locked = File::open(folder).and_then(|folder| folder.lock().map(|()| folder));
+    locked.map_err(|error| folder_fault(key_file, &error))
+}
+
+fn folder_fault(key_file: &Path, error: &std::io::Error) -> Failure {
+    Failure::Refused(format!("the folder of {}: {error}", key_file.display()))
 }
