@@ -54,6 +54,10 @@ fn new(file: &Path, context: &Context) -> Result<(), Failure> {
         .result(&sentence, || json!({"file": file, "key": ring.newest_id()}))
 }
 
+/// Gateways that run look at the key file more often than this: when the first value is sealed anew, they can
+/// open it.
+const GATEWAYS_FOLLOW: std::time::Duration = std::time::Duration::from_millis(1500);
+
 async fn rotate(context: &Context) -> Result<(), Failure> {
     // Opened under the old keys first: a wrong key file must not be rotated.
     let (config, directory) = context.directory().await?;
@@ -64,6 +68,7 @@ async fn rotate(context: &Context) -> Result<(), Failure> {
     folder
         .sync_all()
         .map_err(|error| folder_fault(&config.key_file, &error))?;
+    tokio::time::sleep(GATEWAYS_FOLLOW).await;
     let values = directory.reseal(ring.clone()).await.map_err(|unknown| {
         Failure::Refused(format!(
             "the new key {} is in {}, but not everything is sealed under it ({unknown}). The old keys still open everything; rotate again",
@@ -72,7 +77,7 @@ async fn rotate(context: &Context) -> Result<(), Failure> {
         ))
     })?;
     let sentence = format!(
-        "Sealed {values} values under the new key {}. Gateways that run read the key file when they start: restart them.",
+        "Sealed {values} values under the new key {}. Gateways that run have taken it over.",
         ring.newest_id()
     );
     context
