@@ -11,7 +11,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, StoreSettings};
 use crate::directory::{Copies, Directory};
 use crate::ops::Metrics;
-use crate::providers::sms_sender;
+use crate::providers::{Providers, sms_sender};
 use crate::secret::KeyRing;
 use crate::sessions::{DirectoryMark, MemoryStore, RedisStore, SessionStore};
 
@@ -58,14 +58,20 @@ pub fn settings(config: Config) -> anyhow::Result<Settings> {
         Some(sms) => Some(sms_sender(sms).map_err(|why| anyhow::anyhow!("[factors] sms: {why}"))?),
         None => None,
     };
-    Ok(Settings { config, sms })
+    Ok(Settings {
+        config,
+        sms,
+        providers: Providers::default(),
+    })
 }
 
 async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn SessionStore>> {
     Ok(match &config.sessions.store {
         StoreSettings::Memory => Arc::new(MemoryStore::new()),
         StoreSettings::Redis(url) => Arc::new(
-            RedisStore::connect(url.reveal()).await.context("[sessions] store: is the server running?")?,
+            RedisStore::connect(url.reveal())
+                .await
+                .context("[sessions] store: is the server running?")?,
         ),
     })
 }

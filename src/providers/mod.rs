@@ -1,5 +1,6 @@
 //! Outside services, one file each, behind the traits that [`crate::factors`] need.
 
+mod approval;
 mod breaker;
 mod file;
 mod http;
@@ -9,13 +10,47 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::approval::{Alert, ApprovalState, Approver, AskError, Asked, RequestId};
 pub use self::file::FileSender;
 pub use self::http::HttpSender;
 pub use self::template::check_template;
 
 use crate::clock::SystemClock;
 use crate::config::{SmsProvider, SmsSettings};
-use crate::directory::Phone;
+use crate::directory::{DirectoryUnknown, Phone};
+use crate::gate::Login;
+
+/// Somebody whom a provider is asked about: found there by number (Authy) or by login (Duo, Verify).
+#[derive(Clone, Copy)]
+pub struct Person<'a> {
+    /// The name under which the directory keeps them, never an alias.
+    pub login: &'a Login,
+    /// Their usable number.
+    pub phone: Option<&'a Phone>,
+    /// Where providers' own ids of people are kept: the directory.
+    pub accounts: &'a dyn Accounts,
+}
+
+/// Keeps providers' own ids of people.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// The id that was kept for this employee under this `subject` (the number that it stands for); `None`
+    /// where there is none, or for another subject.
+    async fn account(
+        &self,
+        login: &Login,
+        provider: &'static str,
+        subject: &str,
+    ) -> Result<Option<String>, DirectoryUnknown>;
+    /// Keeps an id in place of the one before it.
+    async fn keep_account(
+        &self,
+        login: &Login,
+        provider: &'static str,
+        subject: &str,
+        id: &str,
+    ) -> Result<(), DirectoryUnknown>;
+}
 
 /// A message with a token in it.
 pub struct TokenMessage<'a> {
@@ -59,4 +94,11 @@ pub fn sms_sender(settings: &SmsSettings) -> Result<Arc<dyn SmsSender>, String> 
         SmsProvider::File { path } => Arc::new(FileSender::new(path.clone(), Arc::new(SystemClock))),
         SmsProvider::Http(template) => Arc::new(HttpSender::new(template)?),
     })
+}
+
+/// The providers beside the sender of SMS, as configuration names them.
+#[derive(Clone, Default)]
+pub struct Providers {
+    /// Who asks for approval, where `push` names a provider; `None`: doorstep itself.
+    pub approver: Option<Arc<dyn Approver>>,
 }
