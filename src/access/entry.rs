@@ -131,8 +131,7 @@ impl Doorstep {
 pub fn onward(location: &str, requested: &Target, public: &Origin, portal: &Portal) -> Option<String> {
     let base = Url::parse(&format!("{public}{}", requested.path_and_query())).ok()?;
     let url = base.join(location).ok()?;
-    let origin = Origin::parse(&url.origin().ascii_serialization()).ok()?;
-    if origin != *public && origin != portal.upstream.origin {
+    if !public.is_meant_by(&url) && !portal.upstream.origin.is_meant_by(&url) {
         return None;
     }
     let path_and_query = match url.query() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Doorstep, LiveSession, Unknown, Who};
 use crate::clock::Timestamp;
+use crate::config::UnknownEmployee;
 use crate::gate::EmployeeStanding;
 use crate::gate::decide::still_stands;
 use crate::secret::SessionToken;
@@ -48,16 +49,17 @@ impl Doorstep {
         standing: Option<&EmployeeStanding>,
         now: Timestamp,
     ) -> bool {
-        if record.level.holder().is_none() {
-            return true;
-        }
-        if !still_stands(&record.level, standing) {
-            return false;
-        }
-        let Some(standing) = standing else {
+        let Some(holder) = record.level.holder() else {
             return true;
         };
         let settings = self.settings.load();
+        let Some(standing) = standing else {
+            let pass = settings.config.directory.unknown_employee == UnknownEmployee::Pass;
+            return pass && holder.firm.is_none();
+        };
+        if !still_stands(&record.level, Some(standing)) {
+            return false;
+        }
         let sessions = &settings.config.sessions;
         let policy = &standing.firm.policy;
         now < record.since.plus(policy.absolute(sessions.absolute_timeout))

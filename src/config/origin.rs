@@ -78,6 +78,16 @@ impl Origin {
         port == Some(self.port) && host.eq_ignore_ascii_case(&self.host)
     }
 
+    /// Whether an address that the portal made means this origin: as it is, or as a portal writes it that
+    /// does not know of the TLS before it (`http://`, the same host, the public port or none).
+    pub fn is_meant_by(&self, url: &Url) -> bool {
+        let port = url.port_or_known_default();
+        let same_host = url.host_str().is_some_and(|host| host.eq_ignore_ascii_case(&self.host));
+        let exact = url.scheme() == self.scheme() && port == Some(self.port);
+        let without_tls = url.scheme() == "http" && (url.port().is_none() || port == Some(self.port));
+        same_host && (exact || without_tls)
+    }
+
     /// Whether the host is a loopback address or `localhost`.
     pub fn is_loopback(&self) -> bool {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']');

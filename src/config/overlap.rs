@@ -82,8 +82,15 @@ fn tokens(glob: &str) -> Vec<Token> {
     tokens
 }
 
+/// Whether something closed can shut a path or glob: letters' case aside, as servers may ignore it.
+fn shuts(closed: &str, glob: &str) -> bool {
+    globs_overlap(&closed.to_lowercase(), &glob.to_lowercase())
+}
+
 /// Whether every text that `glob` matches is matched by `by`; sure only where it says yes.
 fn covers(by: &str, glob: &str) -> bool {
+    let (by, glob) = (by.to_lowercase(), glob.to_lowercase());
+    let (by, glob) = (by.as_str(), glob.as_str());
     if by == glob {
         return true;
     }
@@ -199,7 +206,7 @@ pub(super) fn check_routes(reader: &mut Reader<'_>, rules: &PortalRules, places:
         }
     }
     for (index, here) in logins.iter().enumerate() {
-        for there in closed.iter().filter(|there| globs_overlap(there.path, here.path)) {
+        for there in closed.iter().filter(|there| shuts(there.path, here.path)) {
             reader.overlap(there, here, "nobody could sign in: take the login out of closed");
         }
         for there in logins
@@ -227,44 +234,38 @@ fn logins_meet(one: &LoginRule, other: &LoginRule) -> bool {
         && !exclude(&one.where_form, &other.where_form)
 }
 
-/// Refuses a login page that is protected itself: whoever is sent there would be sent there again.
+/// Refuses a login page that cannot be shown: whoever is sent there would be sent there again.
 pub(super) fn check_login_page(reader: &mut Reader<'_>, rules: &PortalRules, places: &Places) {
-    let place = places
-        .login_page
-        .clone()
-        .or_else(|| places.logins.first().cloned())
-        .unwrap_or(0..0);
-    let address = rules.login_page.address(None);
+    let first_rule = places.logins.first().cloned();
+    let place = places.login_page.clone().or(first_rule).unwrap_or(0..0);
     let path = rules.login_page.path();
-    let query = address.split_once('?').map_or("", |(_, query)| query);
-    let given: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes())
-        .into_owned()
-        .collect();
-    let has = |wanted: &[(String, String)]| wanted.iter().all(|pair| given.contains(pair));
-    if let Some(closed) = rules.closed.iter().find(|closed| closed.matches(path)) {
-        let what = format!(
-            "login_page {path:?} is closed by {:?}; nobody could sign in",
-            closed.as_str()
-        );
-        reader.refuse(place, what);
+    let fault = if let Some(closed) = rules.closed.iter().find(|closed| shuts(closed.as_str(), path)) {
+        format!("is closed by {:?}: nobody could sign in", closed.as_str())
+    } else if let Some(logout) = rules.logout.iter().find(|entry| answers_get(entry, path)) {
+        format!(
+            "would be taken for the logout {:?}: narrow that by methods or query",
+            logout.path.as_str()
+        )
+    } else if let Some(name) = carries_a_session(rules) {
+        format!("holds the parameter {name}, which can carry a session and is never open")
+    } else {
         return;
-    }
-    let opened_by_a_rule = rules
-        .logins
-        .iter()
-        .any(|login| login.path.matches(path) && has(&login.where_query));
-    let opened_by_public = rules.public.iter().any(|entry| {
-        entry.path.matches(path)
-            && entry.methods.contains(&Method::GET)
-            && entry.form.is_empty()
-            && has(&entry.query)
-    });
-    if !opened_by_a_rule && !opened_by_public {
-        let what = format!(
-            "login_page {path:?} is protected itself, so whoever is sent there would be sent there again; add it to public"
-        );
-        reader.refuse(place, what);
-    }
+    };
+    reader.refuse(place, format!("login_page {:?} {fault}", rules.login_page.0));
+}
+
+fn answers_get(entry: &Matcher, path: &str) -> bool {
+    entry.methods.contains(&Method::GET) && entry.query.is_empty() && entry.path.matches(path)
+}
+
+fn carries_a_session(rules: &PortalRules) -> Option<&str> {
+    let query = rules.login_page.0.split_once('?').map_or("", |(_, query)| query);
+    let given = url::form_urlencoded::parse(query.as_bytes());
+    let names: Vec<String> = given.map(|(name, _)| name.into_owned()).collect();
+    let carriers = rules.session_parameters.iter();
+    carriers
+        .map(String::as_str)
+        .find(|name| names.iter().any(|given| given == name))
 }
 
 #[cfg(test)]

@@ -92,6 +92,7 @@ impl Copies {
                 (held.seen, held.highest.clone())
             };
             let began = Instant::now();
+            self.directory.0.place.is_in_place()?;
             // Taken out, so that a connection on which a read failed or was given up is not used again.
             let mut open = match line.take() {
                 Some(open) => open,

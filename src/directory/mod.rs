@@ -1,6 +1,6 @@
 //! The directory: firms, employees, factors, what is spent, audit. SQL and nothing else; the truth.
 //!
-//! - `open`, `unknown`: the database, SQLite or PostgreSQL; for how long it is waited for.
+//! - `place`, `open`, `unknown`: the database, SQLite or PostgreSQL; for how long it is waited for.
 //! - `change`: every change is one transaction under the one write lock, with its audit rows.
 //! - `firms`, `two_factor`: firms, their policy, the flag.
 //! - `standing`, `employees`, `staff`, `import`, `reset`: people.
@@ -21,6 +21,7 @@ mod mark;
 mod model;
 mod news;
 mod open;
+mod place;
 mod reset;
 mod sealed;
 mod sessions_ended;
@@ -50,7 +51,7 @@ pub struct Directory(Arc<Inner>);
 
 struct Inner {
     id: String,
-    place: open::Place,
+    place: place::Place,
     reads: AnyPool,
     writes: AnyPool,
     keys: ArcSwap<KeyRing>,

@@ -93,6 +93,14 @@ impl Phone {
         Ok(Self(number.format().mode(phonenumber::Mode::E164).to_string()))
     }
 
+    /// A number that was valid when it was kept: what countries give out changes, and a number that no longer
+    /// passes must not make its employee unreadable.
+    pub(super) fn kept(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('+')?;
+        let fits = (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        fits.then(|| Self(text.to_owned()))
+    }
+
     /// The number in E.164. Personal data: never logged.
     pub fn e164(&self) -> &str {
         &self.0

@@ -1,29 +1,18 @@
-//! Opening a directory: the file or server, its settings, its schema, its id.
+//! Opening a directory: its place, its schema, its id.
 
-use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _};
+use sqlx::{AnyPool, Connection as _};
 
+use super::place::Place;
 use super::unknown::{ANSWER, BULK, within};
 use super::{Directory, DirectoryUnknown, Inner};
 use crate::secret::{KeyRing, random_id};
 
 static SCHEMA: Migrator = sqlx::migrate!("./migrations");
-
-/// WAL lets reads go on beside a write; FULL makes a commit survive a power cut (I15).
-const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
-     PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
-
-/// What the order of counters rests on (a statement sees all that was committed before it), and that a
-/// gateway that stands still in the middle of a change does not hold up all others for ever.
-const POSTGRES_SETTINGS: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-     SET lock_timeout = '6s'; SET idle_in_transaction_session_timeout = '10s';";
 
 impl Directory {
     /// Opens (and where it is SQLite and missing: makes, 0600) the directory at `url`
@@ -75,6 +64,7 @@ impl Directory {
     /// # Errors
     /// Where the directory does not answer, or another one answers.
     pub async fn health(&self) -> Result<(), DirectoryUnknown> {
+        self.0.place.is_in_place()?;
         let (id,) = within(ANSWER, async {
             let row = sqlx::query_as::<_, (String,)>("SELECT id FROM meta WHERE one = 1");
             Ok::<_, DirectoryUnknown>(row.fetch_one(&self.0.reads).await?)
@@ -87,127 +77,6 @@ impl Directory {
                 "another directory answers than was opened".into(),
             ))
         }
-    }
-}
-
-/// Where a directory is.
-pub(super) struct Place {
-    options: AnyConnectOptions,
-    sqlite: bool,
-}
-
-impl Place {
-    fn parse(url: &str) -> Result<Self, DirectoryUnknown> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            return Self::sqlite(path.strip_prefix("//").unwrap_or(path));
-        }
-        if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
-            return Err(DirectoryUnknown(
-                "the URL in [directory] must begin with sqlite:// or postgres://".into(),
-            ));
-        }
-        Ok(Self {
-            options: AnyConnectOptions::from_str(url)?,
-            sqlite: false,
-        })
-    }
-
-    fn sqlite(path: &str) -> Result<Self, DirectoryUnknown> {
-        let path = path.split('?').next().unwrap_or_default();
-        if path.is_empty() || path.starts_with(':') {
-            return Err(DirectoryUnknown(
-                "the URL in [directory] names no file; write sqlite://PATH".into(),
-            ));
-        }
-        let file = absolute(Path::new(path))?;
-        make_owner_only(&file)?;
-        // An absolute path, escaped: whatever its characters are, the driver finds this file.
-        let escaped = url::Url::from_file_path(&file)
-            .map_err(|()| DirectoryUnknown(format!("{} is no path for a URL", file.display())))?;
-        let url = format!("sqlite://{}", escaped.path());
-        Ok(Self {
-            options: AnyConnectOptions::from_str(&url)?,
-            sqlite: true,
-        })
-    }
-
-    /// Connections to read over and to write over. SQLite has one writer at a time: one connection makes
-    /// writers queue in order here, instead of by trying again and again in the database.
-    fn pools(&self) -> (AnyPool, AnyPool) {
-        if self.sqlite {
-            return (self.pool(4), self.pool(1));
-        }
-        let pool = self.pool(10);
-        (pool.clone(), pool)
-    }
-
-    fn pool(&self, connections: u32) -> AnyPool {
-        let sqlite = self.sqlite;
-        AnyPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(ANSWER)
-            .after_connect(move |connection, _| Box::pin(settle(connection, sqlite)))
-            .after_release(|connection, _| Box::pin(still_answers(connection)))
-            .connect_lazy_with(self.options.clone())
-    }
-
-    /// A connection outside the pools, which no load on them can delay.
-    pub(super) async fn connect(&self) -> Result<AnyConnection, sqlx::Error> {
-        let mut connection = AnyConnection::connect_with(&self.options).await?;
-        settle(&mut connection, self.sqlite).await?;
-        Ok(connection)
-    }
-}
-
-async fn settle(connection: &mut AnyConnection, sqlite: bool) -> Result<(), sqlx::Error> {
-    let settings = if sqlite {
-        SQLITE_SETTINGS
-    } else {
-        POSTGRES_SETTINGS
-    };
-    connection.execute(sqlx::raw_sql(settings)).await?;
-    Ok(())
-}
-
-/// A connection given back in the middle of something (a time-out) is kept only if it answers soon: one that
-/// hangs would hold its place in the pool for ever.
-async fn still_answers(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
-    match tokio::time::timeout(ANSWER, connection.ping()).await {
-        Ok(answer) => answer.map(|()| true),
-        Err(_) => Err(sqlx::Error::PoolTimedOut),
-    }
-}
-
-/// `path` with its folder resolved.
-fn absolute(path: &Path) -> Result<PathBuf, DirectoryUnknown> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let shown = folder.display();
-    let name = path
-        .file_name()
-        .ok_or_else(|| DirectoryUnknown(format!("{} is no file", path.display())))?;
-    let folder = folder.canonicalize().map_err(|error| {
-        DirectoryUnknown(format!(
-            "its folder {shown}: {error}. Make it with: mkdir -p {shown}"
-        ))
-    })?;
-    Ok(folder.join(name))
-}
-
-/// Makes the file, readable by its owner only, where it is missing; SQLite gives -wal and -shm the same mode.
-fn make_owner_only(file: &Path) -> Result<(), DirectoryUnknown> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let made = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file);
-    match made {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(DirectoryUnknown(format!("{}: {error}", file.display()))),
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn open_phone(keys: &KeyRing, employee: &str, sealed: &str) -> Result
         .open(Purpose::Phone, &phone_context(employee), sealed)
         .map_err(|error| DirectoryUnknown(error.to_string()))?;
     let number = std::str::from_utf8(&number).map_err(|_| unreadable("a number"))?;
-    Phone::parse(number, None).map_err(|_| unreadable("a number"))
+    Phone::kept(number).ok_or_else(|| unreadable("a number"))
 }
 
 pub(super) fn seal_secret(keys: &KeyRing, factor: &str, secret: &[u8]) -> String {
@@ -60,6 +60,11 @@ impl Directory {
         self.0.keys.load_full()
     }
 
+    /// Uses this ring from now on: after a `key rotate` elsewhere, what is sealed opens with no older one.
+    pub fn use_keys(&self, keys: Arc<KeyRing>) {
+        self.0.keys.store(keys);
+    }
+
     /// Seals everything anew under the ring's newest key, and uses that ring from then on; how many values. A
     /// passcode's hash stays under the key it was made with, for the day that it lives.
     ///
@@ -67,7 +72,7 @@ impl Directory {
     /// Where the directory does not answer, or a value cannot be opened with `keys`: then nothing has changed.
     pub async fn reseal(&self, keys: Arc<KeyRing>) -> Result<usize, DirectoryUnknown> {
         let count = within(BULK, self.reseal_all(&keys)).await?;
-        self.0.keys.store(keys);
+        self.use_keys(keys);
         Ok(count)
     }
 

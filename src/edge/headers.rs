@@ -144,16 +144,10 @@ pub fn for_browser(head: &mut ResponseHeader, protected: bool, config: &Config) 
 }
 
 fn public_location(location: &str, config: &Config) -> Option<String> {
-    let upstream = &config.portal.upstream.origin;
-    if *upstream == config.listen.public_url {
-        return None;
-    }
+    let public = &config.listen.public_url;
     let url = url::Url::parse(location).ok()?;
-    let origin = Origin::parse(&url.origin().ascii_serialization()).ok()?;
-    (origin == *upstream).then(|| {
-        let rest = &url[url::Position::BeforePath..];
-        format!("{}{rest}", config.listen.public_url)
-    })
+    let ours = public.is_meant_by(&url) || config.portal.upstream.origin.is_meant_by(&url);
+    ours.then(|| format!("{public}{}", &url[url::Position::BeforePath..]))
 }
 
 /// `Cache-Control: private`, and nothing that lets a shared cache keep the answer (RFC 9111 5.2.2).

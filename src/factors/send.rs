@@ -199,3 +199,34 @@ impl Challenge {
         self.expires = self.expires.max(token.expires.plus(GRACE));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::Login;
+
+    #[test]
+    fn five_tokens_are_kept_newest_first() {
+        let now = Timestamp(0);
+        let mut challenge = Challenge {
+            id: ChallengeId::random(),
+            login: Login::parse("anna").unwrap(),
+            opened: now,
+            expires: now.plus(5 * GRACE),
+            state: ChallengeState::Open,
+            sms: Vec::new(),
+        };
+        for id in ["1", "2", "3", "4", "5", "6", "7"] {
+            challenge.keep(&SentToken {
+                id: id.to_owned(),
+                hash: String::new(),
+                sent: now,
+                expires: now.plus(GRACE),
+                shown_number: String::new(),
+            });
+        }
+        let kept: Vec<&str> = challenge.sms.iter().map(|token| token.id.as_str()).collect();
+        assert_eq!(kept, ["7", "6", "5", "4", "3"]);
+        assert_eq!(challenge.expires, now.plus(5 * GRACE), "never shortened");
+    }
+}

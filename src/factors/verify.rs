@@ -82,7 +82,7 @@ enum Judged {
 
 /// Why a token does not count. All count as failures.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub(super) enum Fault {
     Wrong,
     Expired,
     Used,
@@ -237,7 +237,7 @@ impl Doorstep {
     }
 
     /// The first factor that closes the challenge raises the session.
-    async fn let_in(
+    pub(super) async fn let_in(
         &self,
         session: &LiveSession,
         waiting: &Waiting,
@@ -262,7 +262,7 @@ impl Doorstep {
 
     /// Marks a challenge as verified; `false` where another was faster. A token that was sent meanwhile
     /// changes the challenge too, and stands in nobody's way.
-    async fn close(
+    pub(super) async fn close(
         &self,
         mut challenge: Versioned<Challenge>,
         factor: FactorKind,
@@ -318,7 +318,7 @@ impl Doorstep {
     }
 
     /// The attempt stays counted.
-    async fn refuse(
+    pub(super) async fn refuse(
         &self,
         waiting: &Waiting,
         fault: Fault,

@@ -126,6 +126,14 @@ pub struct Answer<'a> {
     pub body: Option<&'a [u8]>,
 }
 
+/// Whether `url` is the public address as a portal writes it that does not know of the TLS before it:
+/// `http://` and the same host, with the public port or none.
+fn is_without_tls(public: &Url, url: &Url) -> bool {
+    url.scheme() == "http"
+        && public.host_str() == url.host_str()
+        && (url.port().is_none() || url.port() == public.port())
+}
+
 /// What a portal's answer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Judgement {
@@ -213,7 +221,7 @@ impl Answer<'_> {
         let url = base.join(location).ok()?;
         let is_upstream = Url::parse(asked.upstream).is_ok_and(|upstream| upstream.origin() == url.origin());
         Some(Destination {
-            own: is_upstream || public.origin() == url.origin(),
+            own: is_upstream || public.origin() == url.origin() || is_without_tls(&public, &url),
             url,
         })
     }

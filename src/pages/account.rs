@@ -8,7 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::desk::{Desk, Stage};
+use super::desk::{Desk, Stage, is_verified};
 use super::layout::{self, Shell};
 use super::moment::Moment;
 use super::refusal::Stop;
@@ -105,10 +105,12 @@ async fn signed_out_everywhere(desk: &Desk, request: Request) -> Result<http::Re
     let now = desk.now();
     // An epoch needs no end; the moment is for single sessions.
     let keep_until = now.plus(desk.settings.config.sessions.absolute_timeout + Duration::from_secs(60));
+    let actor = desk.actor(holder);
     desk.door
         .directory
-        .revoke_sessions(&desk.actor(holder), &scope, keep_until, now)
+        .revoke_sessions(&actor, &scope, keep_until, now)
         .await?;
+    desk.door.copies.changed_here().await?;
     Ok(desk.signed_out())
 }
 
@@ -117,14 +119,8 @@ impl Desk {
     pub(super) fn verified(&self) -> Result<&LiveSession, Stop> {
         match self.stage()? {
             Stage::Owed(_) => Err(Told::SecondFactor.into()),
-            Stage::Stands(session) => match (&session.stored.record.level, &session.standing) {
-                (Level::SecondFactor { firm_epoch, .. }, Some(standing))
-                    if *firm_epoch == standing.firm.epoch =>
-                {
-                    Ok(session)
-                }
-                _ => Err(Stop::NoFactorAsked),
-            },
+            Stage::Stands(session) if is_verified(session) => Ok(session),
+            Stage::Stands(_) => Err(Stop::NoFactorAsked),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::{CHALLENGE, Told};
 use crate::access::{Entry, LiveSession};
 use crate::clock::Timestamp;
 use crate::factors::challenge::{Opening, SmsOutcome, Verdict, View};
+use crate::sessions::Level;
 
 type Answer = Result<http::Response<Bytes>, Stop>;
 
@@ -54,6 +55,9 @@ async fn page(desk: &Desk) -> Answer {
         return Ok(stopped);
     }
     let view = desk.view(session).await?;
+    if view.nothing_enrolled && may_enrol(session, desk.now()) {
+        return Ok(see_other(ENROL));
+    }
     let status = if view.nothing_enrolled {
         StatusCode::FORBIDDEN
     } else {
@@ -254,6 +258,12 @@ impl Desk {
         }
         response
     }
+}
+
+/// Whether a one-time passcode was typed that still lets its holder enrol: they may have closed that page.
+fn may_enrol(session: &LiveSession, now: Timestamp) -> bool {
+    let level = &session.stored.record.level;
+    matches!(level, Level::Password { may_enrol_until: Some(until), .. } if now < *until)
 }
 
 /// The label under which a verdict is counted.

@@ -1,5 +1,6 @@
 //! What every handler needs: who asks, for what kind of answer, and how far they have come.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -15,6 +16,7 @@ use crate::access::{Doorstep, LiveSession, Settings, Visitor, Who};
 use crate::clock::Timestamp;
 use crate::config::UnknownEmployee;
 use crate::directory::Actor;
+use crate::gate::decide::still_stands;
 use crate::gate::policy::PasswordSuffices;
 use crate::gate::{Asker, EmployeeStanding};
 use crate::sessions::{Holder, Level};
@@ -100,14 +102,10 @@ impl Desk {
         let Some(standing) = session.standing.as_deref() else {
             return self.without_standing(session, holder);
         };
-        if !standing.active || standing.epoch != holder.employee_epoch {
+        if !still_stands(&session.stored.record.level, Some(standing)) {
             return Err(self.sign_in_again());
         }
-        let verified = match &session.stored.record.level {
-            Level::SecondFactor { firm_epoch, .. } => *firm_epoch == standing.firm.epoch,
-            _ => false,
-        };
-        if verified || suffices(standing, &self.visitor) {
+        if may_pass(session, self.visitor.client, self.now()) {
             return Ok(Stage::Stands(session));
         }
         Ok(Stage::Owed(session))
@@ -198,6 +196,17 @@ impl Desk {
     }
 }
 
-fn suffices(standing: &EmployeeStanding, visitor: &Visitor) -> bool {
-    standing.firm.password_suffices(visitor.client, visitor.now) != PasswordSuffices::No
+/// Whether a session's second factor is verified, under the policy that the firm has now.
+pub(super) fn is_verified(session: &LiveSession) -> bool {
+    let Some(standing) = session.standing.as_deref() else {
+        return false;
+    };
+    matches!(session.stored.record.level, Level::SecondFactor { firm_epoch, .. } if firm_epoch == standing.firm.epoch)
+}
+
+/// Whether nothing is owed: the factor is verified, or a password suffices for a request from `client`.
+pub(super) fn may_pass(session: &LiveSession, client: IpAddr, now: Timestamp) -> bool {
+    let suffices =
+        |standing: &EmployeeStanding| standing.firm.password_suffices(client, now) != PasswordSuffices::No;
+    is_verified(session) || session.standing.as_deref().is_some_and(suffices)
 }

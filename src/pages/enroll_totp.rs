@@ -163,6 +163,8 @@ impl<'a> Enrolling<'a> {
         if !self.first {
             return Ok(layout::see_other("/.doorstep/account"));
         }
+        // The first key proved the factor: a lock on guessing is over, and this was a sign-in.
+        door.directory.note_verified(login, now).await?;
         match door.raise(self.session, FactorKind::Totp, now).await? {
             Some(entry) => Ok(desk.enter(&entry)),
             None => Err(Told::Retry.into()),

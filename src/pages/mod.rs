@@ -18,6 +18,8 @@ mod watch;
 
 #[cfg(test)]
 mod gallery;
+#[cfg(test)]
+mod tests;
 
 pub use assets::asset;
 pub use router::router;

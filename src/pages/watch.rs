@@ -12,12 +12,12 @@ use futures_util::{Stream, stream};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::desk::{Crossing, Desk};
+use super::desk::{Crossing, Desk, may_pass};
 use super::layout;
 use super::refusal::Stop;
 use crate::access::{Doorstep, LiveSession, Unknown};
 use crate::factors::challenge::Status;
-use crate::gate::policy::PasswordSuffices;
+use crate::gate::decide::still_stands;
 use crate::sessions::Slot;
 
 /// How often a stream looks.
@@ -122,6 +122,7 @@ impl Watch {
     async fn look(&self) -> Result<Option<Value>, Unknown> {
         let now = self.door.now();
         let id = self.session.token.id();
+        // Not by `who`: what the browser receives is no use of its session (I13).
         let Slot::Live(stored) = self.door.store.session(&id, now).await? else {
             return Ok(None);
         };
@@ -129,17 +130,16 @@ impl Watch {
             return Ok(None);
         };
         let standing = self.door.copies.standing(&holder.login).await?;
-        let is_ended = self.door.copies.is_ended(id.public())?;
-        let Some(standing) = standing.filter(|s| s.active && s.epoch == holder.employee_epoch && !is_ended)
-        else {
+        let is_over = stored.record.is_over(now) || self.door.copies.is_ended(id.public())?;
+        if is_over || !still_stands(&stored.record.level, standing.as_deref()) {
             return Ok(None);
-        };
+        }
         let session = LiveSession {
             token: self.session.token.clone(),
             stored: *stored,
-            standing: Some(standing.clone()),
+            standing,
         };
-        if standing.firm.password_suffices(self.client, now) != PasswordSuffices::No {
+        if may_pass(&session, self.client, now) {
             return Ok(Some(verified(&self.door.onward(&session)?)));
         }
         Ok(Some(pending(&self.door.challenge_status(&session, now).await?)))

@@ -119,6 +119,12 @@ fn open(config: &Config) -> Vec<String> {
             login.path.as_str()
         ));
     }
+    let page = rules.login_page.path();
+    if !rules.logins.iter().any(|login| login.path.matches(page)) {
+        say.push(format!(
+            "GET and HEAD of {page}, where somebody not signed in is sent."
+        ));
+    }
     say.push(match rules.anonymous {
         Anonymous::Login => format!(
             "Somebody not signed in who asks for anything else is sent to {}; the portal does not see the request.",
@@ -155,7 +161,7 @@ fn signing_in(config: &Config) -> Vec<String> {
     let logout = &config.portal.rules.logout;
     if !logout.is_empty() {
         let entries: Vec<String> = logout.iter().map(entry).collect();
-        say.push(format!("{} ends the session and its vault.", and(&entries)));
+        say.push(format!("{} end the session and its vault.", and(&entries)));
     }
     let sessions = &config.sessions;
     say.push(format!(
@@ -270,7 +276,7 @@ fn second_factor(config: &Config) -> Vec<String> {
     ));
     let mut without = vec![
         "employees of a firm whose two-factor is off",
-        "employees of a firm under break-glass, until it ends",
+        "employees of a firm under break-glass (until it ends)",
         "employees who come from one of their firm's networks",
     ];
     if config.directory.unknown_employee == UnknownEmployee::Pass {

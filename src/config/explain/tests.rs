@@ -39,7 +39,7 @@ fn the_documented_file_reads_as_prose() {
         "  - Its password was accepted where the portal's answer has the status 302 or 303, leads elsewhere than /login** and sets the cookie sessionid.",
         "  - It was refused where the answer has the status 200 or 401 and says \"Wrong e-mail or password\"; an answer that fits neither is shut and reported.",
         "  - Of the portal's cookies theme and csrftoken reach the browser, and come from it; all others stay in the vault.",
-        "  - On a password alone get in employees of a firm whose two-factor is off, employees of a firm under break-glass, until it ends and employees who come from one of their firm's networks; each time is written into the audit.",
+        "  - On a password alone get in employees of a firm whose two-factor is off, employees of a firm under break-glass (until it ends) and employees who come from one of their firm's networks; each time is written into the audit.",
         "  - The SMS provider (https://sms.example.com): no token can be sent; keys from an app go on.",
         "  - The session store is this process: a restart signs everybody out",
         "  - There is no who-am-I probe: doors which no rule names",
@@ -100,6 +100,10 @@ fn each_hole_is_told() {
 #[test]
 fn what_looks_like_a_slip_is_told() {
     for (text, sentence) in [
+        (
+            LEAST.replace("#portal", "login_page = \"/sign-in?next={target}\""),
+            "GET and HEAD of /sign-in, where somebody not signed in is sent.",
+        ),
         (LEAST.to_owned(), "The success of /login looks at the status only"),
         (LEAST.to_owned(), "session_cookies is empty"),
         (LEAST.to_owned(), "logout is empty"),

@@ -228,11 +228,25 @@ fn every_fault_is_told_with_its_line_and_column() {
             "7:17:",
             "own cookie",
         ),
-        (portal("login_page = \"/sign-in\""), "7:14:", "protected itself"),
         (
             portal("login_page = \"/login?next={there}\""),
             "7:14:",
             "only placeholder",
+        ),
+        (
+            portal("login_page = \"/sign-out\"\nlogout = [\"/sign-out\"]"),
+            "7:14:",
+            "taken for the logout",
+        ),
+        (
+            portal("login_page = \"/sign-in?sid=1\""),
+            "7:14:",
+            "can carry a session",
+        ),
+        (
+            portal("login_page = \"/sign-in\"\nclosed = [\"/SIGN*\"]"),
+            "7:14:",
+            "nobody could sign in",
         ),
         (
             portal("anonymous = \"open\""),
@@ -422,7 +436,7 @@ fn overlapping_routes_are_refused_naming_both() {
             "7:11:",
             "closed \"/x\" (line 8)",
         ),
-        (portal("closed = [\"/log*\"]"), "7:11:", "nobody could sign in"),
+        (portal("closed = [\"/LOG*\"]"), "7:11:", "nobody could sign in"),
         (portal("logout = [\"/login\"]"), "7:11:", "the login rule"),
         (
             second(""),

@@ -286,6 +286,23 @@ async fn i15_another_directory_or_an_older_copy_is_unknown_until_accepted() {
 }
 
 #[tokio::test]
+async fn i9_a_file_that_was_replaced_is_unknown_and_known_again_once_put_back() {
+    let place = Place::sqlite();
+    let here = with_anna(&place).await;
+    let copies = Copies::new(here.clone());
+    copies.refresh().await.unwrap();
+    let (file, aside) = (place.folder.join("doorstep.db"), place.folder.join("aside.db"));
+    std::fs::rename(&file, &aside).unwrap();
+    assert!(copies.refresh().await.is_err(), "removed");
+    std::fs::copy(&aside, &file).unwrap();
+    assert!(copies.refresh().await.is_err(), "another file");
+    assert!(here.health().await.is_err());
+    std::fs::rename(&aside, &file).unwrap();
+    copies.refresh().await.unwrap();
+    here.health().await.unwrap();
+}
+
+#[tokio::test]
 async fn i15_a_mark_that_the_store_remembers_counts_before_the_first_read() {
     for place in both().await {
         let here = with_anna(&place).await;

@@ -45,6 +45,8 @@ async fn g8_one_in_thirty_seconds_and_five_an_hour_over_all_challenges() {
     let sixth = world.door().send_sms(&session, world.now()).await.unwrap();
     let until = begin.plus(60 * MINUTE);
     assert_eq!(sixth, SmsOutcome::Limited { until });
+    let again = world.door().send_sms(&session, world.now()).await.unwrap();
+    assert_eq!(again, sixth, "what was refused began no pause");
     world.clock.set(until);
     let session = world.challenged("ben").await;
     world.texted(&session).await;

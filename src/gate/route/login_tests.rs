@@ -72,6 +72,7 @@ fn i4_no_other_spelling_of_a_logins_place_slips_past_its_rule() {
             "{raw}"
         );
     }
+    assert_eq!(post("/Login", "x=1"), Route::Ambiguous);
     assert_eq!(post("/a%2fb", "email=x"), Route::Ambiguous);
     assert_eq!(post("/login/x", "email=x"), Route::Protected);
 }

@@ -332,6 +332,7 @@ fn i2_a_login_page_with_a_name_is_shown_without_it() {
         assert_eq!(get(clean), Route::LoginPage, "{clean}");
     }
     assert_eq!(get("/login?email=a&sid=1"), Route::Ambiguous);
+    assert_eq!(get("/login?email=a&do=1&do=2"), Route::Ambiguous);
 }
 
 #[test]

@@ -1,0 +1,10 @@
+//! Own pages over a real directory and store: one gateway, one firm that asks, three of its people.
+
+mod changes;
+mod crossing;
+mod enrolment;
+mod refusals;
+mod watching;
+mod world;
+
+use world::{Sent, World};
