@@ -11,7 +11,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, StoreSettings};
 use crate::directory::{Copies, Directory};
 use crate::ops::Metrics;
-use crate::providers::{Providers, sms_sender};
+use crate::providers::{providers, sms_sender};
 use crate::secret::KeyRing;
 use crate::sessions::{DirectoryMark, MemoryStore, RedisStore, SessionStore};
 
@@ -55,13 +55,15 @@ pub async fn open(config: Config) -> anyhow::Result<Arc<Doorstep>> {
 /// What does not fit.
 pub fn settings(config: Config) -> anyhow::Result<Settings> {
     let sms = match &config.factors.sms {
-        Some(sms) => Some(sms_sender(sms).map_err(|why| anyhow::anyhow!("[factors] sms: {why}"))?),
+        Some(sms) => sms_sender(sms, &config.listen.public_url)
+            .map_err(|why| anyhow::anyhow!("[factors] sms: {why}"))?,
         None => None,
     };
+    let providers = providers(&config).map_err(|why| anyhow::anyhow!("[factors]: {why}"))?;
     Ok(Settings {
         config,
         sms,
-        providers: Providers::default(),
+        providers,
     })
 }
 

@@ -106,15 +106,15 @@ pub trait Approver: Send + Sync + 'static {
 pub(super) struct Waiters(Mutex<HashMap<String, Arc<Notify>>>);
 
 impl Waiters {
-    /// Ends when [`Self::wake`] is called for `id`.
+    /// Ends when [`Self::wake`] fits `id`.
     pub(super) async fn wait(&self, id: &str) {
         let waiter = Waiter::enter(self, id);
         waiter.notify.notified().await;
     }
 
-    /// Wakes whoever waits for `id`.
-    pub(super) fn wake(&self, id: &str) {
-        if let Some(notify) = self.lock().get(id) {
+    /// Wakes whoever waits for a request that this fits.
+    pub(super) fn wake(&self, fits: impl Fn(&str) -> bool) {
+        for (_, notify) in self.lock().iter().filter(|(id, _)| fits(id)) {
             notify.notify_waiters();
         }
     }
@@ -158,7 +158,7 @@ mod tests {
     #[tokio::test]
     async fn a_callback_wakes_who_waits_for_it_and_leaves_nothing_behind() {
         let waiters = Arc::new(Waiters::default());
-        waiters.wake("nobody");
+        waiters.wake(|id| id == "nobody");
         let waits = |id: &'static str| {
             let waiters = Arc::clone(&waiters);
             tokio::spawn(async move { waiters.wait(id).await })
@@ -173,7 +173,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
-        waiters.wake("a");
+        waiters.wake(|id| id == "a");
         one.await.unwrap();
         two.await.unwrap();
         assert!(!other.is_finished());
