@@ -21,7 +21,7 @@ use crate::gate::body::{BadBody, FormBody};
 use crate::gate::path::Target;
 use crate::gate::route::{HeadClass, class_body, class_head, without_names};
 use crate::gate::{Ask, Asker, Credentials, Refusal, Route, Verdict, decide};
-use crate::pages::{Told, told};
+use crate::pages::{self, Told, told};
 
 /// How long the portal may take to begin its answer to a request whose body was read.
 const READ_REQUEST_TIME: std::time::Duration = std::time::Duration::from_secs(120);
@@ -93,7 +93,12 @@ impl Door {
             Err(unknown) => {
                 self.door.metrics.unknown(&unknown);
                 tracing::error!(request_id, error = %unknown, "cannot tell who this is");
-                let answer = told(&Told::CannotTell, asker, &settings.config.portal.name, self.door.now());
+                let answer = told(
+                    &Told::CannotTell,
+                    asker,
+                    &settings.config.portal.name,
+                    self.door.now(),
+                );
                 answer::write(session, answer).await?;
                 Ok(None)
             }
@@ -101,7 +106,16 @@ impl Door {
     }
 
     /// The outer result is the wire's, the inner one directory's and store's.
-    async fn pass(&self, session: &mut Session, mut arrival: Arrival) -> pingora::Result<Result<Step, Unknown>> {
+    async fn pass(
+        &self,
+        session: &mut Session,
+        mut arrival: Arrival,
+    ) -> pingora::Result<Result<Step, Unknown>> {
+        if let Some(asset) = pages::asset(arrival.target.path()) {
+            // What a page is made of is served whatever the stores say: also the page that says they are down.
+            answer::write(session, asset).await?;
+            return Ok(Ok(Step::Answered));
+        }
         let now = self.door.now();
         let who = match self.door.who(arrival.token(), now).await {
             Ok(who) => who,
@@ -152,8 +166,10 @@ impl Door {
             }
             Verdict::Forward(credentials, exception) => {
                 if let (Some(exception), Who::Session(live)) = (exception, &who)
-                    && let Err(unknown) =
-                        self.door.note_exception(live, exception, arrival.client, now).await
+                    && let Err(unknown) = self
+                        .door
+                        .note_exception(live, exception, arrival.client, now)
+                        .await
                 {
                     return Ok(Err(unknown));
                 }
@@ -192,8 +208,16 @@ impl Door {
                 // A GET with a body that nobody read may carry a username all the same.
                 let has_body = !session.as_downstream_mut().is_body_empty();
                 let reads = matches!(arrival.method, Method::GET | Method::HEAD | Method::OPTIONS);
-                let route = if reads && has_body { route.with_unread_body() } else { route };
-                return Ok(Ok(Classed { route, body: None, form: None }));
+                let route = if reads && has_body {
+                    route.with_unread_body()
+                } else {
+                    route
+                };
+                return Ok(Ok(Classed {
+                    route,
+                    body: None,
+                    form: None,
+                }));
             }
             HeadClass::NeedsBody { limit } => limit,
         };
@@ -204,7 +228,11 @@ impl Door {
         let headers = &session.req_header().headers;
         let form = FormBody::read(headers, &body);
         let route = class_body(rules, &arrival.method, &arrival.target, form.as_ref());
-        Ok(Ok(Classed { route, body: Some(body), form: Some(form) }))
+        Ok(Ok(Classed {
+            route,
+            body: Some(body),
+            form: Some(form),
+        }))
     }
 
     /// Forwards by pingora, or by an exchange where the body was read.
@@ -226,7 +254,9 @@ impl Door {
         };
         let mut head = session.req_header().clone();
         passage.prepare(&mut head)?;
-        let sent = self.exchange(&passage.arrival.settings.config, head, body, READ_REQUEST_TIME).await;
+        let sent = self
+            .exchange(&passage.arrival.settings.config, head, body, READ_REQUEST_TIME)
+            .await;
         let mut exchange = match sent {
             Ok(exchange) => exchange,
             Err(error) => {
@@ -266,7 +296,8 @@ impl Door {
             return answer::plain(session, 400, "the request cannot be forwarded").await;
         }
         let status = super::proxy::gateway_status(error);
-        self.tell(session, arrival, &Told::PortalDown { status }, None).await
+        self.tell(session, arrival, &Told::PortalDown { status }, None)
+            .await
     }
 
     /// Answers a refused request, with a cookie of ours where one is due.
@@ -295,9 +326,12 @@ impl Door {
         let deep_link = deep_link(arrival, route);
         let (what, cookie) = match refusal {
             Refusal::SignIn => match self.remember(arrival, who, deep_link.as_deref()).await {
-                Ok(cookie) => {
-                    (Told::SignIn { login: rules.login_page.address(deep_link.as_deref()) }, cookie)
-                }
+                Ok(cookie) => (
+                    Told::SignIn {
+                        login: rules.login_page.address(deep_link.as_deref()),
+                    },
+                    cookie,
+                ),
                 Err(unknown) => return Ok(Err(unknown)),
             },
             Refusal::SecondFactor => match self.remember(arrival, who, deep_link.as_deref()).await {
@@ -307,7 +341,12 @@ impl Door {
             Refusal::Retry => (Told::Retry, None),
             Refusal::Closed => (Told::Closed, None),
             Refusal::BadLogin => {
-                answer::plain(session, 400, "this login can be read in two ways, or names nobody").await?;
+                answer::plain(
+                    session,
+                    400,
+                    "this login can be read in two ways, or names nobody",
+                )
+                .await?;
                 return Ok(Ok(Step::Answered));
             }
             Refusal::LoginPageClean => {
@@ -348,7 +387,10 @@ impl Door {
             Who::Nobody => {
                 let mut vault = crate::vault::Vault::default();
                 note(&mut vault);
-                let token = self.door.begin_anonymous(&vault, None, arrival.client, now).await?;
+                let token = self
+                    .door
+                    .begin_anonymous(&vault, None, arrival.client, now)
+                    .await?;
                 Ok(Some(self.door.session_cookie(&token)))
             }
         }
@@ -364,7 +406,11 @@ pub(super) fn set_cookie(answer: &mut Response<Bytes>, cookie: Option<String>) {
 
 /// Ends this request's connection when the session ends.
 pub(super) fn watch(live: &LiveSession, route: Route, client: std::net::IpAddr) {
-    let watched = Watched { session: Arc::new(live.clone()), route, client };
+    let watched = Watched {
+        session: Arc::new(live.clone()),
+        route,
+        client,
+    };
     let _ = SLOT.try_with(|slot| slot.watch(watched));
 }
 
@@ -387,8 +433,9 @@ fn take_session_out_of_path(arrival: &mut Arrival, who: &Who) -> Result<(), Unkn
     }
     let vault = session.vault()?;
     let names = &arrival.settings.config.portal.rules.session_parameters;
-    let cleaned: Option<Target> =
-        arrival.target.without_path_session(names, &|id| vault.main.holds_value(id));
+    let cleaned: Option<Target> = arrival
+        .target
+        .without_path_session(names, &|id| vault.main.holds_value(id));
     if let Some(target) = cleaned {
         arrival.target = target;
     }
@@ -404,12 +451,16 @@ fn refuse_stream(passage: &Passage, session: &Session) -> Option<&'static str> {
         }
         // A page of another site would speak with the cookies of this one (THREATS D5).
         let public = passage.arrival.settings.config.listen.public_url.to_string();
-        let foreign = headers.get(http::header::ORIGIN).is_some_and(|origin| origin.as_bytes() != public.as_bytes());
+        let foreign = headers
+            .get(http::header::ORIGIN)
+            .is_some_and(|origin| origin.as_bytes() != public.as_bytes());
         if foreign {
             return Some("a page of another site cannot open a connection here");
         }
     }
-    let is_worker = headers.get("service-worker").is_some_and(|value| value == "script");
+    let is_worker = headers
+        .get("service-worker")
+        .is_some_and(|value| value == "script");
     if is_worker && passage.arrival.target.path().rfind('/') == Some(0) {
         return Some("a worker whose scope covers doorstep's own pages is not served");
     }

@@ -39,7 +39,13 @@ type Outcome<T> = pingora::Result<Result<T, Unknown>>;
 
 impl<'a> LoginExchange<'a> {
     pub(super) fn new(door: &'a Door, arrival: Arrival, who: Who, rule: usize, classed: Classed) -> Self {
-        Self { door, arrival, who, rule, classed }
+        Self {
+            door,
+            arrival,
+            who,
+            rule,
+            classed,
+        }
     }
 
     /// Makes the exchange.
@@ -51,13 +57,24 @@ impl<'a> LoginExchange<'a> {
         };
         let query = Fields::of_query(self.arrival.target.query());
         let form = self.classed.form.take();
-        let Some(typed) = form.and_then(Result::ok).and_then(|form| username(rule, &query, &form).ok()) else {
-            return answer::plain(session, 400, "this login can be read in two ways, or names nobody").await.map(Ok);
+        let Some(typed) = form
+            .and_then(Result::ok)
+            .and_then(|form| username(rule, &query, &form).ok())
+        else {
+            return answer::plain(
+                session,
+                400,
+                "this login can be read in two ways, or names nobody",
+            )
+            .await
+            .map(Ok);
         };
         let public = config.listen.public_url.to_string();
         if !origin_allowed(rule, &public, &session.req_header().headers) {
             self.door.door.metrics.login("cross_site");
-            return answer::plain(session, 403, "this login was sent by a page of another site").await.map(Ok);
+            return answer::plain(session, 403, "this login was sent by a page of another site")
+                .await
+                .map(Ok);
         }
         let now = self.door.door.now();
         let tickets = match self.reserve(&typed, now).await {
@@ -73,7 +90,11 @@ impl<'a> LoginExchange<'a> {
             Ok(LoginCheck::Send) => {}
             Ok(LoginCheck::SomebodyElse) => return self.somebody_else(session, now).await,
             Ok(LoginCheck::Gone) => {
-                return self.door.tell(session, &self.arrival, &Told::Retry, None).await.map(Ok);
+                return self
+                    .door
+                    .tell(session, &self.arrival, &Told::Retry, None)
+                    .await
+                    .map(Ok);
             }
             Err(unknown) => return Ok(Err(unknown)),
         }
@@ -82,16 +103,31 @@ impl<'a> LoginExchange<'a> {
 
     /// Counts a password that may be wrong, for the login and for the address, alike for known and unknown
     /// names. Until when there are too many, where there are.
-    async fn reserve(&self, typed: &Login, now: Timestamp) -> Result<Result<Vec<Ticket>, Timestamp>, Unknown> {
+    async fn reserve(
+        &self,
+        typed: &Login,
+        now: Timestamp,
+    ) -> Result<Result<Vec<Ticket>, Timestamp>, Unknown> {
         let limits = &self.arrival.settings.config.limits;
         let network = limited_network(self.arrival.client);
         let counted: [(&'static str, &[u8], Limit); 2] = [
-            ("failed_passwords_per_address", network.as_bytes(), limits.failed_passwords_per_address),
-            ("failed_passwords_per_login", typed.folded().as_bytes(), limits.failed_passwords_per_login),
+            (
+                "failed_passwords_per_address",
+                network.as_bytes(),
+                limits.failed_passwords_per_address,
+            ),
+            (
+                "failed_passwords_per_login",
+                typed.folded().as_bytes(),
+                limits.failed_passwords_per_login,
+            ),
         ];
         let mut tickets = Vec::with_capacity(2);
         for (name, subject, limit) in counted {
-            let key = LimitKey { name, subject: self.door.door.keys.keyed_hash(Purpose::Limit, subject) };
+            let key = LimitKey {
+                name,
+                subject: self.door.door.keys.keyed_hash(Purpose::Limit, subject),
+            };
             match self.door.door.store.take(&key, limit, now).await? {
                 Allowance::Granted(ticket) => tickets.push(ticket),
                 Allowance::Refused { until } => {
@@ -118,20 +154,38 @@ impl<'a> LoginExchange<'a> {
             Err(unknown) => return Ok(Err(unknown)),
         };
         let login = self.arrival.settings.config.portal.rules.login_page.address(None);
-        self.door.tell(session, &self.arrival, &Told::SignIn { login }, Some(cookie)).await.map(Ok)
+        self.door
+            .tell(session, &self.arrival, &Told::SignIn { login }, Some(cookie))
+            .await
+            .map(Ok)
     }
 
     async fn begin_anew(&self, now: Timestamp) -> Result<String, Unknown> {
         if let Who::Session(live) = &self.who {
             self.door.door.end_session(live).await?;
         }
-        let token =
-            self.door.door.begin_anonymous(&Vault::default(), None, self.arrival.client, now).await?;
+        let token = self
+            .door
+            .door
+            .begin_anonymous(&Vault::default(), None, self.arrival.client, now)
+            .await?;
         Ok(self.door.door.session_cookie(&token))
     }
 
-    async fn send(self, session: &mut Session, rule: &LoginRule, typed: Login, tickets: Vec<Ticket>) -> Outcome<()> {
-        let Self { door, arrival, who, classed, .. } = self;
+    async fn send(
+        self,
+        session: &mut Session,
+        rule: &LoginRule,
+        typed: Login,
+        tickets: Vec<Ticket>,
+    ) -> Outcome<()> {
+        let Self {
+            door,
+            arrival,
+            who,
+            classed,
+            ..
+        } = self;
         let credentials = match &who {
             Who::Session(live) if live.stored.record.level.holder().is_some() => Credentials::Vault,
             _ => Credentials::LoginJar,
@@ -146,7 +200,9 @@ impl<'a> LoginExchange<'a> {
             head.insert_header(ACCEPT_ENCODING, "identity")?;
         }
         let body = classed.body.unwrap_or_default();
-        let sent = door.exchange(&passage.arrival.settings.config, head, body, rule.timeout).await;
+        let sent = door
+            .exchange(&passage.arrival.settings.config, head, body, rule.timeout)
+            .await;
         let mut exchange = match sent {
             Ok(exchange) => exchange,
             Err(error) => return door.portal_down(session, &passage.arrival, &error).await.map(Ok),
@@ -156,7 +212,14 @@ impl<'a> LoginExchange<'a> {
                 Ok(Body::Whole(body)) => Some(body),
                 Ok(Body::TooLong) => {
                     exchange.finish().await;
-                    return Judged { door, passage, typed, tickets }.neither(session).await;
+                    return Judged {
+                        door,
+                        passage,
+                        typed,
+                        tickets,
+                    }
+                    .neither(session)
+                    .await;
                 }
                 Err(error) => return door.portal_down(session, &passage.arrival, &error).await.map(Ok),
             }
@@ -176,7 +239,12 @@ impl<'a> LoginExchange<'a> {
             body: read.as_deref(),
         };
         let judgement = judge(rule, &asked, &answer, now);
-        let judged = Judged { door, passage, typed, tickets };
+        let judged = Judged {
+            door,
+            passage,
+            typed,
+            tickets,
+        };
         match judgement {
             Judgement::Refused => judged.refused(session, rule, exchange, read).await,
             Judgement::Accepted => judged.accepted(session, exchange, read).await,
@@ -245,25 +313,49 @@ impl Judged<'_> {
             return Ok(None);
         }
         let tried = rule.failure.is_none().then(|| self.typed.folded().to_owned());
-        let token = self.door.door.begin_anonymous(&vault, tried, self.passage.arrival.client, now).await?;
+        let token = self
+            .door
+            .door
+            .begin_anonymous(&vault, tried, self.passage.arrival.client, now)
+            .await?;
         Ok(Some(self.door.door.session_cookie(&token)))
     }
 
     fn store_into(&self, vault: &mut Vault, parted: &Parted) -> bool {
         let config = &self.passage.arrival.settings.config;
-        let hosts = [config.listen.public_url.host(), config.portal.upstream.origin.host()];
-        vault.main.store(&parted.kept, self.passage.arrival.target.path(), &hosts)
+        let hosts = [
+            config.listen.public_url.host(),
+            config.portal.upstream.origin.host(),
+        ];
+        vault
+            .main
+            .store(&parted.kept, self.passage.arrival.target.path(), &hosts)
     }
 
     /// The right password: what policy says.
-    async fn accepted(self, session: &mut Session, mut exchange: Exchange<'_>, read: Option<Bytes>) -> Outcome<()> {
+    async fn accepted(
+        self,
+        session: &mut Session,
+        mut exchange: Exchange<'_>,
+        read: Option<Bytes>,
+    ) -> Outcome<()> {
         let arrival = &self.passage.arrival;
         let config = &arrival.settings.config;
         let parted = take_set_cookies(&mut exchange.head, &config.portal.rules.pass_cookies);
-        let location = exchange.head.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+        let location = exchange
+            .head
+            .headers
+            .get(LOCATION)
+            .and_then(|value| value.to_str().ok());
         let waiting = crate::vault::Waiting {
-            location: location
-                .and_then(|location| onward(location, &arrival.target, &config.listen.public_url, &config.portal)),
+            location: location.and_then(|location| {
+                onward(
+                    location,
+                    &arrival.target,
+                    &config.listen.public_url,
+                    &config.portal,
+                )
+            }),
             cookies: parted.passed.clone(),
         };
         let keep = |vault: &mut Vault| {
@@ -295,7 +387,8 @@ impl Judged<'_> {
                 if let Err(unknown) = rewrite_for_browser(&mut exchange.head, &self.passage) {
                     return Ok(Err(unknown));
                 }
-                let is_redirect = exchange.head.status.is_redirection() && exchange.head.headers.contains_key(LOCATION);
+                let is_redirect =
+                    exchange.head.status.is_redirection() && exchange.head.headers.contains_key(LOCATION);
                 if let (true, Some(deep_link)) = (is_redirect, deep_link) {
                     exchange.head.insert_header(LOCATION, deep_link)?;
                 }
@@ -304,12 +397,14 @@ impl Judged<'_> {
             LoginOutcome::Challenge { token } => {
                 self.door.door.metrics.login("challenged");
                 let cookie = self.door.door.session_cookie(&token);
-                self.withhold(session, exchange, &Told::SecondFactor, Some(cookie)).await
+                self.withhold(session, exchange, &Told::SecondFactor, Some(cookie))
+                    .await
             }
             LoginOutcome::NotKnown => {
                 self.door.door.metrics.login("not_known");
                 let cookie = self.door.door.clear_session_cookie();
-                self.withhold(session, exchange, &Told::NotKnown, Some(cookie)).await
+                self.withhold(session, exchange, &Told::NotKnown, Some(cookie))
+                    .await
             }
             LoginOutcome::Overtaken => {
                 self.door.door.metrics.login("overtaken");
@@ -335,7 +430,10 @@ impl Judged<'_> {
         cookie: Option<String>,
     ) -> Outcome<()> {
         exchange.finish().await;
-        self.door.tell(session, &self.passage.arrival, told, cookie).await.map(Ok)
+        self.door
+            .tell(session, &self.passage.arrival, told, cookie)
+            .await
+            .map(Ok)
     }
 
     /// The answer fits neither success nor failure: it is shut, its jar thrown away, and reported.
@@ -345,7 +443,15 @@ impl Judged<'_> {
             return Ok(Err(unknown));
         }
         let cookie = self.door.door.clear_session_cookie();
-        self.door.tell(session, &self.passage.arrival, &Told::LoginNotUnderstood, Some(cookie)).await.map(Ok)
+        self.door
+            .tell(
+                session,
+                &self.passage.arrival,
+                &Told::LoginNotUnderstood,
+                Some(cookie),
+            )
+            .await
+            .map(Ok)
     }
 
     async fn report(&self) -> Result<(), Unknown> {
@@ -355,7 +461,10 @@ impl Judged<'_> {
         }
         let event = AuditEvent {
             event: "login.not_understood",
-            actor: Actor { name: "gateway".into(), from: self.passage.arrival.client.to_string() },
+            actor: Actor {
+                name: "gateway".into(),
+                from: self.passage.arrival.client.to_string(),
+            },
             firm: None,
             login: Some(self.typed.clone()),
             details: serde_json::json!({ "path": self.passage.arrival.target.path() }),

@@ -50,14 +50,25 @@ impl Passage {
         // Whatever goes up, nothing that either jar holds comes from the browser.
         let pairs = arrival.cookies.pairs.iter();
         let foreign = BrowserCookies {
-            pairs: pairs.filter(|(name, _)| !vault.main.holds(name) && !vault.public.holds(name)).cloned().collect(),
+            pairs: pairs
+                .filter(|(name, _)| !vault.main.holds(name) && !vault.public.holds(name))
+                .cloned()
+                .collect(),
         };
         let cookie = foreign.upstream(pass, jar, arrival.target.path());
         let owed = match vault.waiting {
             Some(waiting) if credentials == Credentials::Vault => waiting.cookies,
             _ => Vec::new(),
         };
-        Ok(Self { arrival, who, route, credentials, cookie, session_ended: false, owed })
+        Ok(Self {
+            arrival,
+            who,
+            route,
+            credentials,
+            cookie,
+            session_ended: false,
+            owed,
+        })
     }
 
     /// The same, for a session that was just ended by logout.
@@ -126,7 +137,8 @@ impl Passage {
         if self.owed.is_empty() {
             return Ok(());
         }
-        door.change_vault(session, door.now(), |vault| vault.waiting.take().is_some()).await?;
+        door.change_vault(session, door.now(), |vault| vault.waiting.take().is_some())
+            .await?;
         for owed in &self.owed {
             append_cookie(head, owed);
         }
@@ -141,7 +153,10 @@ impl Passage {
         }
         let now = door.now();
         let config = &self.arrival.settings.config;
-        let hosts = [config.listen.public_url.host(), config.portal.upstream.origin.host()];
+        let hosts = [
+            config.listen.public_url.host(),
+            config.portal.upstream.origin.host(),
+        ];
         let path = self.arrival.target.path();
         let store = |vault: &mut Vault| self.jar_of(vault).store(lines, path, &hosts);
         match &self.who {
@@ -155,7 +170,9 @@ impl Passage {
                 if !store(&mut vault) {
                     return Ok(None);
                 }
-                let token = door.begin_anonymous(&vault, None, self.arrival.client, now).await?;
+                let token = door
+                    .begin_anonymous(&vault, None, self.arrival.client, now)
+                    .await?;
                 Ok(Some(door.session_cookie(&token)))
             }
         }
@@ -186,7 +203,12 @@ impl Passage {
 /// Takes every Set-Cookie out of an answer's head, parted into what the vault keeps and what passes.
 pub fn take_set_cookies(head: &mut ResponseHeader, pass: &[crate::gate::Glob]) -> Parted {
     let parted = {
-        let lines: Vec<&[u8]> = head.headers.get_all(SET_COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        let lines: Vec<&[u8]> = head
+            .headers
+            .get_all(SET_COOKIE)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
         part(&lines, pass)
     };
     head.remove_header(&SET_COOKIE);
@@ -202,4 +224,3 @@ pub fn append_cookie(head: &mut ResponseHeader, line: &str) {
         let _ = head.append_header(SET_COOKIE, value);
     }
 }
-

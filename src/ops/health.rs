@@ -28,6 +28,10 @@ pub async fn readyz(State(door): State<Arc<Doorstep>>) -> Response {
         "store": word(store),
         "listener": word(listening),
     }));
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, body).into_response()
 }

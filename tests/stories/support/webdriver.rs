@@ -175,6 +175,29 @@ impl Chromium {
         )
     }
 
+    /// Waits until the page shows these words.
+    pub async fn until_shown(&self, words: &str) {
+        let shown = async {
+            loop {
+                // a page on its way has no body for a moment
+                if let Some(body) = self.find("body").await {
+                    let path = format!("/element/{body}/text");
+                    if text_of(self.call(Method::GET, &path, Value::Null).await).contains(words) {
+                        return;
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, shown).await.is_err() {
+            panic!(
+                "{words:?} never shown at {}:\n{}",
+                self.url().await,
+                self.source().await
+            );
+        }
+    }
+
     /// Waits until the address satisfies `is_there`.
     pub async fn until_at(&self, what: &str, is_there: impl Fn(&str) -> bool) {
         let arrived = async {
