@@ -74,7 +74,7 @@ impl Verdict {
 }
 
 /// What those who can judge said.
-enum Judged {
+pub(super) enum Judged {
     Right(FactorKind),
     Passcode,
     Not(Fault),
@@ -138,7 +138,7 @@ impl Doorstep {
         }
     }
 
-    fn could_judge(&self, waiting: &Waiting, challenge: &Challenge) -> bool {
+    pub(super) fn could_judge(&self, waiting: &Waiting, challenge: &Challenge) -> bool {
         let sends = self.settings.load().sms.is_some();
         waiting.has_totp()
             || waiting
@@ -147,7 +147,7 @@ impl Doorstep {
     }
 
     /// The first that fits judges: passcode (by shape), TOTP key, newest SMS token.
-    async fn judge(
+    pub(super) async fn judge(
         &self,
         waiting: &Waiting,
         challenge: &Challenge,
@@ -344,7 +344,7 @@ impl Doorstep {
 
     /// Takes an attempt back that was no failure. Where the directory cannot, it stays counted: that only
     /// locks sooner.
-    async fn release(&self, waiting: &Waiting, now: Timestamp) {
+    pub(super) async fn release(&self, waiting: &Waiting, now: Timestamp) {
         if let Err(unknown) = self.directory.release_attempt(waiting.login(), now).await {
             tracing::warn!(%unknown, "an attempt that was no failure stays counted");
         }
