@@ -10,7 +10,7 @@ use crate::access::{Doorstep, LiveSession, Unknown};
 use crate::clock::Timestamp;
 use crate::directory::Attempt;
 use crate::gate::FactorKind;
-use crate::sessions::{Challenge, ChallengeId, ChallengeState, Level, Slot, Versioned};
+use crate::sessions::{Challenge, ChallengeId, ChallengeState, Level, Slot, StoreUnknown, Versioned};
 
 /// What became of a token that confirms a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Doorstep {
         };
         let typed = Typed::parse(typed).filter(|typed| matches!(typed, Typed::Digits(_)));
         let fault = match self.judge(&waiting, &challenge, typed, now).await {
-            Ok(Judged::Right(factor)) => {
+            Ok(Judged::Right(factor) | Judged::RightElsewhere(factor)) => {
                 self.directory.note_verified(waiting.login(), now).await?;
                 let details = json!({"factor": factor.as_str(), "for": "change"});
                 let event = waiting.event("factor.verified", details);
@@ -91,6 +91,10 @@ impl Doorstep {
             }
             Ok(Judged::Passcode) => Fault::Wrong,
             Ok(Judged::Not(fault)) => fault,
+            Ok(Judged::Unjudged) => {
+                self.release(&waiting, now).await;
+                return Err(StoreUnknown("the token's provider does not answer".into()).into());
+            }
             Err(unknown) => {
                 self.release(&waiting, now).await;
                 return Err(unknown);
@@ -124,7 +128,7 @@ impl Doorstep {
         if let Some(until) = waiting.locked_until(now) {
             return Ok(SmsOutcome::Locked { until });
         }
-        let limits = match self.take_all(&settings, &waiting, phone, now).await? {
+        let limits = match self.take_all(&settings, &waiting, phone.e164(), now).await? {
             Ok(tickets) => tickets,
             Err(until) => return Ok(SmsOutcome::Limited { until }),
         };
