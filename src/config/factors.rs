@@ -240,6 +240,10 @@ fn http_template(
         secret: secret?,
     };
     check_placeholders(reader, &template, span)?;
+    if let Err(why) = crate::providers::check_template(&template) {
+        reader.refuse(span.clone(), why);
+        return None;
+    }
     Some(template)
 }
 

@@ -109,7 +109,7 @@ impl Doorstep {
         Ok(Ok(tickets.split_off(2)))
     }
 
-    async fn send_token(
+    pub(super) async fn send_token(
         &self,
         settings: &Settings,
         id: ChallengeId,

@@ -78,7 +78,7 @@ impl Verdict {
 }
 
 /// What those who can judge said.
-enum Judged {
+pub(super) enum Judged {
     Right(FactorKind),
     /// By a provider, which may have taken its time.
     RightElsewhere(FactorKind),
@@ -137,7 +137,9 @@ impl Doorstep {
         };
         match self.judge(&waiting, &challenge.value, typed, now).await {
             Ok(Judged::Right(factor)) => self.let_in(session, &waiting, challenge, factor, now).await,
-            Ok(Judged::RightElsewhere(factor)) => self.let_in_late(session, &waiting, challenge, factor, now).await,
+            Ok(Judged::RightElsewhere(factor)) => {
+                self.let_in_late(session, &waiting, challenge, factor, now).await
+            }
             Ok(Judged::Unjudged) => {
                 self.release(&waiting, now).await;
                 Ok(Verdict::Unavailable)
@@ -151,18 +153,20 @@ impl Doorstep {
         }
     }
 
-    fn could_judge(&self, waiting: &Waiting, challenge: &Challenge) -> bool {
+    pub(super) fn could_judge(&self, waiting: &Waiting, challenge: &Challenge) -> bool {
         let settings = self.settings.load();
         waiting.has_totp()
             || waiting
                 .sms_phone()
                 .is_some_and(|_| settings.sms.is_some() || !challenge.sms.is_empty())
             || self.provider_number(&settings, waiting).is_some()
-            || !self.provider_judges(&settings, waiting, Some(challenge)).is_empty()
+            || !self
+                .provider_judges(&settings, waiting, Some(challenge))
+                .is_empty()
     }
 
     /// The first that fits judges: passcode (by shape), TOTP key, newest SMS token, then providers.
-    async fn judge(
+    pub(super) async fn judge(
         &self,
         waiting: &Waiting,
         challenge: &Challenge,
@@ -192,12 +196,14 @@ impl Doorstep {
         if !matches!(own, Judged::Not(Fault::Wrong)) {
             return Ok(own);
         }
-        Ok(match self.judge_by_providers(waiting, challenge, &token, now).await? {
-            ByProviders::Right(factor) => Judged::RightElsewhere(factor),
-            ByProviders::Used => Judged::Not(Fault::Used),
-            ByProviders::Wrong => own,
-            ByProviders::Unjudged => Judged::Unjudged,
-        })
+        Ok(
+            match self.judge_by_providers(waiting, challenge, &token, now).await? {
+                ByProviders::Right(factor) => Judged::RightElsewhere(factor),
+                ByProviders::Used => Judged::Not(Fault::Used),
+                ByProviders::Wrong => own,
+                ByProviders::Unjudged => Judged::Unjudged,
+            },
+        )
     }
 
     async fn judge_totp(
@@ -392,7 +398,7 @@ impl Doorstep {
 
     /// Takes an attempt back that was no failure. Where the directory cannot, it stays counted: that only
     /// locks sooner.
-    async fn release(&self, waiting: &Waiting, now: Timestamp) {
+    pub(super) async fn release(&self, waiting: &Waiting, now: Timestamp) {
         if let Err(unknown) = self.directory.release_attempt(waiting.login(), now).await {
             tracing::warn!(%unknown, "an attempt that was no failure stays counted");
         }
