@@ -4,6 +4,7 @@ mod account;
 mod admin;
 mod assets;
 mod body;
+mod callbacks;
 mod challenge;
 mod challenge_page;
 mod desk;

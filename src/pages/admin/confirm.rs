@@ -132,6 +132,12 @@ async fn verified(desk: &Desk, request: Request) -> Answer {
             Problem::Words(unprocessed, words, String::new())
         }
         Confirmation::Locked { until } => locked(desk, until),
+        Confirmation::Unavailable => Problem::Again(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "This cannot be checked right now. Try again in a minute.",
+            String::new(),
+            60,
+        ),
         Confirmation::NothingEnrolled => {
             let words = "Nothing is set up for you that could judge it.";
             Problem::Words(StatusCode::FORBIDDEN, words, String::new())

@@ -224,6 +224,11 @@ impl Refused {
                 refused.status = StatusCode::TOO_MANY_REQUESTS;
                 refused.again = Some(seconds_until(until, now).max(1));
             }
+            Confirmation::Unavailable => {
+                refused.words = "This cannot be checked right now. Try again in a minute.";
+                refused.status = StatusCode::SERVICE_UNAVAILABLE;
+                refused.again = Some(60);
+            }
             Confirmation::NothingEnrolled | Confirmation::Confirmed(_) | Confirmation::Ended => {
                 refused.words = "You have neither a key nor a number that a token could come from.";
                 refused.status = StatusCode::FORBIDDEN;

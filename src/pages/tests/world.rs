@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::directory::{Actor, Copies, Directory, NewEmployee, Phone, TotpShape};
 use crate::gate::{Asker, FirmId, Login, Role};
 use crate::ops::Metrics;
-use crate::providers::{SendError, SmsSender, TokenMessage};
+use crate::providers::{Providers, SendError, SmsSender, TokenMessage};
 use crate::secret::{KeyRing, SessionToken, random_id};
 use crate::sessions::{Holder, Level, MemoryStore, SessionRecord};
 use crate::vault::{Vault, Waiting};
@@ -34,7 +34,7 @@ path = "/login"
 username = { form = "email" }
 success = { status = [302] }
 [factors]
-sms = { provider = "http", method = "POST", url = "https://sms.example.com/send", body = "to={to}&text={text}" }
+sms = { provider = "http", method = "POST", url = "https://sms.example.com/send", headers = { Content-Type = "application/x-www-form-urlencoded" }, body = "to={to}&text={text}" }
 "#;
 
 /// Keeps the tokens it sends, or is down.
@@ -198,6 +198,7 @@ impl World {
         let settings = Settings {
             config: Config::parse(CONFIG, &folder.join("doorstep.toml")).unwrap(),
             sms: Some(phones.clone()),
+            providers: Providers::default(),
         };
         let door = Arc::new(Doorstep {
             settings: ArcSwap::from_pointee(settings),

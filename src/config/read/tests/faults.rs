@@ -195,12 +195,12 @@ fn every_fault_is_told_with_its_line_and_column() {
         (
             after("[factors]\ntotp = { provider = \"duo\" }"),
             "15:21:",
-            "not built yet",
+            "needs base_url",
         ),
         (
             after("[factors]\npush = { provider = \"authy\" }"),
             "15:21:",
-            "not built yet",
+            "needs api_key_file",
         ),
         (
             after("[factors]\nchallenge_ttl = \"11m\""),
