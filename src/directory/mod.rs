@@ -5,18 +5,22 @@
 //! - `firms`, `two_factor`: firms, their policy, the flag.
 //! - `standing`, `employees`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
+//! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
 
+mod api_tokens;
 mod attempts;
 mod audit;
 mod change;
 mod copies;
 mod employees;
+mod factor_removal;
 mod factors;
 mod firms;
 mod import;
+mod kept_answers;
 mod mark;
 mod model;
 mod news;
@@ -40,7 +44,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use sqlx::AnyPool;
 
+pub use api_tokens::ApiToken;
 pub use copies::Copies;
+pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
 
 use crate::secret::KeyRing;
