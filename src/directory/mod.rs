@@ -6,10 +6,12 @@
 //! - `standing`, `employees`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
 //! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
+//! - `accounts`: providers' own ids of people.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
 
+mod accounts;
 mod api_tokens;
 mod attempts;
 mod audit;

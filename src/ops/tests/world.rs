@@ -128,6 +128,7 @@ impl World {
         let settings = Settings {
             config: Config::parse(CONFIG, &folder.join("doorstep.toml")).unwrap(),
             sms: None,
+            providers: crate::providers::Providers::default(),
         };
         let door = Arc::new(Doorstep {
             settings: ArcSwap::from_pointee(settings),

@@ -269,7 +269,7 @@ impl Gateway {
             .current_dir(self.folder.path())
             .env("NO_COLOR", "1");
         let log = self.file(&format!("gateway-{}.log", self.address.port()));
-        self.process = Some(Process::start("doorstep run", &mut command, &log));
+        self.process = Some(Process::start("doorstep run", &command, &log));
         let begun = std::time::Instant::now();
         while begun.elapsed() < PATIENCE {
             if let Some(status) = self.process.as_mut().and_then(Process::ended) {

@@ -41,7 +41,7 @@ impl Chromium {
             .env("XDG_CONFIG_HOME", profile.path())
             .env("XDG_CACHE_HOME", profile.path());
         let log = profile.path().join("chromedriver.log");
-        let process = Process::start("chromedriver", &mut command, &log);
+        let process = Process::start("chromedriver", &command, &log);
         until("chromedriver is ready", PATIENCE, || async {
             let status = client::get(driver, "/status").await.ok()?;
             (status.json()["value"]["ready"] == true).then_some(())
