@@ -36,6 +36,7 @@ mod spent;
 mod staff;
 mod standing;
 mod sweep;
+mod trail;
 mod two_factor;
 mod unknown;
 
@@ -52,6 +53,7 @@ pub use copies::Copies;
 pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};
+pub use trail::TrailFilter;
 
 use crate::secret::KeyRing;
 

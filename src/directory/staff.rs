@@ -224,7 +224,9 @@ impl Change {
     ) -> Result<(), DirectoryUnknown> {
         let key = after.standing.login.folded();
         let deactivated = before.standing.active && !after.standing.active;
-        let epoch = if deactivated {
+        // What a number that is gone has let in goes with it (I14).
+        let number_is_gone = before.phone.is_some() && before.phone != after.phone;
+        let epoch = if deactivated || number_is_gone {
             self.counter
         } else {
             before.standing.epoch
