@@ -193,11 +193,6 @@ fn every_fault_is_told_with_its_line_and_column() {
         ),
         (after("[factors]\ntotp = { digits = 9 }"), "15:19:", "6 to 8"),
         (
-            after("[factors]\ntotp = { provider = \"duo\" }"),
-            "15:21:",
-            "needs base_url",
-        ),
-        (
             after("[factors]\npush = { provider = \"authy\" }"),
             "15:21:",
             "needs api_key_file",
