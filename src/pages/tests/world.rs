@@ -34,7 +34,7 @@ path = "/login"
 username = { form = "email" }
 success = { status = [302] }
 [factors]
-sms = { provider = "http", method = "POST", url = "https://sms.example.com/send", body = "to={to}&text={text}" }
+sms = { provider = "http", method = "POST", url = "https://sms.example.com/send", headers = { Content-Type = "application/x-www-form-urlencoded" }, body = "to={to}&text={text}" }
 "#;
 
 /// Keeps the tokens it sends, or is down.
