@@ -6,12 +6,19 @@ use async_trait::async_trait;
 
 use super::world::{MINUTE, SECOND, World, name, ops, word};
 use crate::access::Settings;
-use crate::clock::Timestamp;
+use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::config::Config;
 use crate::directory::{EmployeeChanges, Phone};
 use crate::factors::challenge::SmsOutcome;
 use crate::factors::confirm::Confirmation;
 use crate::gate::FactorKind;
-use crate::providers::{Checked, Checker, Person, Providers, SendError, TokenChecker, TokenSender};
+use crate::providers::simulators::{
+    AUTHY_KEY, AuthySimulator, DUO_IKEY, DUO_SKEY, DuoSimulator, DuoUser, TWILIO_ACCOUNT, TWILIO_SERVICE,
+    TWILIO_TOKEN, TwilioSimulator,
+};
+use crate::providers::{
+    Checked, Checker, Person, Providers, SendError, TokenChecker, TokenSender, identity, providers, sms_sender,
+};
 
 /// A provider that does as it is told.
 #[derive(Default)]
@@ -362,4 +369,130 @@ async fn a_change_is_confirmed_by_a_providers_token_too() {
     assert_eq!(confirm("271828").await, Confirmation::Wrong { left: 4 });
     assert_eq!(confirm("314159").await, Confirmation::Confirmed(FactorKind::Sms));
     assert_eq!(confirm("314159").await, Confirmation::Used);
+}
+
+/// The providers that this `[factors]` makes, at work in a world.
+async fn configured(factors: &str) -> World {
+    let text = format!(
+        "[listen]\naddress = \"127.0.0.1:8443\"\npublic_url = \"https://portal.example.com\"\n\
+         [portal]\nupstream = \"http://127.0.0.1:8081\"\n\
+         [[portal.login]]\npath = \"/login\"\nusername = {{ form = \"email\" }}\nsuccess = {{ status = [302] }}\n\
+         [factors]\n{factors}\n"
+    );
+    let world = World::new().await;
+    std::fs::write(world.folder.join("authy.key"), format!("{AUTHY_KEY}\n")).unwrap();
+    std::fs::write(world.folder.join("twilio.token"), format!("{TWILIO_TOKEN}\n")).unwrap();
+    std::fs::write(world.folder.join("duo.key"), format!("{DUO_SKEY}\n")).unwrap();
+    let config = Config::parse(&text, &world.folder.join("doorstep.toml")).unwrap();
+    let sender = sms_sender(config.factors.sms.as_ref().unwrap(), &config.listen.public_url);
+    let settings = Settings {
+        sms: sender.unwrap(),
+        providers: providers(&config).unwrap(),
+        config,
+    };
+    world.door().settings.store(Arc::new(settings));
+    world
+}
+
+async fn send(world: &World, session: &crate::access::LiveSession) {
+    let outcome = world.door().send_sms(session, world.now()).await.unwrap();
+    assert!(matches!(outcome, SmsOutcome::Sent(_)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn authy_from_its_configuration_to_the_way_in() {
+    let simulator = AuthySimulator::start().await;
+    let keys = format!(
+        "provider = \"authy\", api_key_file = \"authy.key\", base_url = \"{}\"",
+        simulator.url
+    );
+    let world = configured(&format!("sms = {{ {keys} }}\ntotp = {{ {keys} }}")).await;
+    let session = world.challenged("ben").await;
+    send(&world, &session).await;
+    assert_eq!(world.says(&session, "7777777").await, "wrong 4");
+    assert_eq!(
+        simulator.desk.count("/verify/"),
+        1,
+        "asked once, though it is named twice"
+    );
+    assert_eq!(world.says(&session, &simulator.texted()).await, "verified sms");
+    simulator.app_shows("1", "4155550103", "7654321");
+    let session = world.challenged("ben").await;
+    assert_eq!(world.says(&session, "7654321").await, "verified totp");
+    // The id is kept in the directory.
+    assert_eq!(simulator.desk.count("users/new"), 1);
+}
+
+#[tokio::test]
+async fn twilio_verify_from_its_configuration_to_the_way_in() {
+    let simulator = TwilioSimulator::start().await;
+    let keys = format!(
+        "provider = \"twilio-verify\", account_sid = \"{TWILIO_ACCOUNT}\", auth_token_file = \"twilio.token\", \
+         service_sid = \"{TWILIO_SERVICE}\", base_url = \"{}\"",
+        simulator.url
+    );
+    let world = configured(&format!("sms = {{ {keys} }}\ntotp = {{ {keys} }}")).await;
+    let session = world.challenged("ben").await;
+    send(&world, &session).await;
+    let code = simulator.code("+14155550103");
+    assert_eq!(world.says(&session, &code).await, "verified sms");
+    simulator.enrol(&identity(TWILIO_SERVICE, &name("carl")), "totp", "2222222");
+    let session = world.challenged("carl").await;
+    assert_eq!(world.says(&session, "2222222").await, "verified totp");
+    assert_eq!(simulator.desk.count("VerificationCheck"), 1);
+}
+
+#[tokio::test]
+async fn duo_from_its_configuration_to_the_way_in() {
+    let simulator = DuoSimulator::start(SystemClock.now()).await;
+    let user = DuoUser {
+        preauth: "auth",
+        passcodes: vec!["1234567".to_owned()],
+        ..DuoUser::default()
+    };
+    simulator.set("carl", user);
+    let keys = format!(
+        "provider = \"duo\", base_url = \"{}\", integration_key = \"{DUO_IKEY}\", secret_key_file = \"duo.key\"",
+        simulator.url
+    );
+    let world = configured(&format!("sms = {{ {keys} }}\npush = {{ {keys} }}")).await;
+    let session = world.challenged("carl").await;
+    let view = world.door().challenge_view(&session, world.now()).await.unwrap();
+    assert_eq!(view.sms_number.as_deref(), Some("your phone"));
+    send(&world, &session).await;
+    let sent = simulator.passcodes("carl").remove(0);
+    assert_eq!(world.says(&session, &sent).await, "verified sms");
+    let bypass = DuoUser {
+        preauth: "allow",
+        passcodes: vec!["1234567".to_owned()],
+        ..DuoUser::default()
+    };
+    simulator.set("carl", bypass);
+    let session = world.challenged("carl").await;
+    assert_eq!(
+        world.says(&session, "1234567").await,
+        "unavailable",
+        "a bypass opens nothing"
+    );
+    assert!(world.door().settings.load().providers.approver.is_some());
+}
+
+#[tokio::test]
+async fn twilio_messaging_sends_doorsteps_own_token() {
+    let simulator = TwilioSimulator::start().await;
+    let world = configured(&format!(
+        "sms = {{ provider = \"twilio\", account_sid = \"{TWILIO_ACCOUNT}\", auth_token_file = \"twilio.token\", \
+         from = \"Acme\", base_url = \"{}\" }}",
+        simulator.url
+    ))
+    .await;
+    let session = world.challenged("ben").await;
+    send(&world, &session).await;
+    let message = simulator.messages().remove(0);
+    let token = message["Body"].rsplit_once('#').unwrap().1;
+    assert_eq!(
+        message["StatusCallback"],
+        "https://portal.example.com/.doorstep/callbacks/twilio"
+    );
+    assert_eq!(world.says(&session, token).await, "verified sms");
 }

@@ -8,8 +8,12 @@ use http::{Method, StatusCode};
 
 use super::{Sent, World};
 use crate::access::Settings;
+use crate::gate::FactorKind;
 use crate::providers::simulators::{AUTHY_KEY, AuthySimulator, TWILIO_TOKEN, TwilioSimulator};
-use crate::providers::{Alert, ApprovalState, Approver, AskError, Asked, Providers, RequestId};
+use crate::providers::{
+    Alert, ApprovalState, Approver, AskError, Asked, Checked, Checker, Person, Providers, RequestId,
+    TokenChecker,
+};
 use crate::secret::Redacted;
 
 const AUTHY: &str = "/.doorstep/callbacks/authy";
@@ -148,4 +152,50 @@ async fn twilio_tells_of_a_message_that_was_not_delivered() {
         StatusCode::OK
     );
     assert!(told.0.lock().unwrap().is_empty());
+}
+
+/// Never answers.
+struct Silent;
+
+#[async_trait]
+impl TokenChecker for Silent {
+    async fn check(&self, _person: &Person<'_>, _token: &str) -> Checked {
+        Checked::Unjudged("down".into())
+    }
+
+    fn name(&self) -> &'static str {
+        "silent"
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_can_check_is_503_and_other_ways_stay() {
+    let world = World::new().await;
+    let before = world.door.settings.load_full();
+    let checker = Checker {
+        factor: FactorKind::Totp,
+        only_if_sent: false,
+        judge: Arc::new(Silent),
+    };
+    world.door.settings.store(Arc::new(Settings {
+        config: before.config.clone(),
+        sms: before.sms.clone(),
+        providers: Providers {
+            checkers: vec![checker],
+            ..Providers::default()
+        },
+    }));
+    let token = world.signed_in("ben").await;
+    world.send(Sent::get("/.doorstep/challenge").by(&token)).await;
+    let verify = "/.doorstep/challenge/verify";
+    let page = world.send(Sent::form(verify, &token, "token=7654321")).await;
+    assert_eq!(
+        (page.status, page.retry_after()),
+        (StatusCode::SERVICE_UNAVAILABLE, 60)
+    );
+    assert!(page.body.contains("could not be checked") && page.cookies().is_empty());
+    assert!(page.body.contains("Send an SMS to"), "the other factor stays");
+    let script = world.send(Sent::json(verify, &token, "7654321")).await;
+    assert_eq!(script.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(script.json()["error"], "provider_unavailable");
 }
