@@ -46,8 +46,10 @@ impl Approver for Told {
 async fn world() -> (World, Arc<Told>) {
     let (world, told) = (World::new().await, Arc::new(Told::default()));
     let before = world.door.settings.load_full();
-    let mut providers = Providers::default();
-    providers.approver = Some(told.clone());
+    let mut providers = Providers {
+        approver: Some(told.clone()),
+        ..Providers::default()
+    };
     providers
         .callbacks
         .add_authy(&Redacted::new(AUTHY_KEY.to_owned()));
