@@ -6,6 +6,7 @@ mod i10_changes;
 mod i11_headers;
 mod i12_logs;
 mod i13_connections;
+mod i1_exceptions;
 mod i1_second_factor;
 mod i2_paths;
 mod i3_cookies;
