@@ -7,6 +7,7 @@ mod h2;
 mod headers;
 mod host_and_method;
 mod logins;
+mod methods;
 mod paths;
 mod pool;
 mod sessions;
