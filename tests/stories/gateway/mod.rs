@@ -1,5 +1,6 @@
 //! The gateway before the sample portal, over memory and over Redis: one file per group of promises.
 
+mod callbacks;
 mod crossing;
 mod i10_changes;
 mod i11_headers;
