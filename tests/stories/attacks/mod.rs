@@ -11,6 +11,7 @@ mod methods;
 mod paths;
 mod pool;
 mod sessions;
+mod two_gateways;
 
 use std::time::Duration;
 
