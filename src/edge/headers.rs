@@ -142,6 +142,8 @@ fn rewrite_origin(head: &mut RequestHeader, public: &Origin, upstream: &Origin) 
 /// Where a value cannot stand in a header.
 pub fn for_browser(head: &mut ResponseHeader, protected: bool, config: &Config) -> pingora::Result<()> {
     head.remove_header("service-worker-allowed");
+    // Ways to the portal that lead around the gateway (RFC 7838).
+    head.remove_header("alt-svc");
     let location = head
         .headers
         .get(http::header::LOCATION)
