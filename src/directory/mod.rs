@@ -6,12 +6,14 @@
 //! - `standing`, `employees`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
+//! - `client_tokens`: machine clients.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
 
 mod attempts;
 mod audit;
 mod change;
+mod client_tokens;
 mod copies;
 mod employees;
 mod factors;
@@ -40,6 +42,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use sqlx::AnyPool;
 
+pub use client_tokens::ClientToken;
 pub use copies::Copies;
 pub use model::*;
 

@@ -1,5 +1,6 @@
 //! Health, metrics and the admin API, on an address of their own: never on the public one.
 
+mod drift;
 mod health;
 mod metrics;
 mod sessions;
