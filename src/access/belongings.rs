@@ -46,7 +46,11 @@ impl Doorstep {
             if !change(&mut vault) {
                 return Ok(true);
             }
-            match self.store.write_vault(id, &vault.seal(&session.token), version, now).await? {
+            match self
+                .store
+                .write_vault(id, &vault.seal(&session.token), version, now)
+                .await?
+            {
                 VaultWrite::Written(_) => return Ok(true),
                 VaultWrite::Gone => return Ok(false),
                 VaultWrite::Conflict => {}
@@ -76,7 +80,10 @@ impl Doorstep {
         let token = SessionToken::random();
         let (idle, absolute) = {
             let settings = self.settings.load();
-            (settings.config.sessions.idle_timeout, settings.config.sessions.absolute_timeout)
+            (
+                settings.config.sessions.idle_timeout,
+                settings.config.sessions.absolute_timeout,
+            )
         };
         let record = SessionRecord {
             id: token.id(),

@@ -26,7 +26,10 @@ impl Doorstep {
         }
         let event = AuditEvent {
             event: "portal.drift",
-            actor: Actor { name: "gateway".into(), from: client.to_string() },
+            actor: Actor {
+                name: "gateway".into(),
+                from: client.to_string(),
+            },
             firm: None,
             login: login.cloned(),
             details: json!({ "reason": reason, "path": path }),

@@ -5,8 +5,8 @@ use url::Url;
 use super::belongings::open;
 use super::{Doorstep, LiveSession, Unknown};
 use crate::clock::Timestamp;
-use crate::config::Portal;
 use crate::config::Origin;
+use crate::config::Portal;
 use crate::gate::path::Target;
 use crate::gate::{EmployeeStanding, FactorKind};
 use crate::secret::SessionToken;
@@ -55,12 +55,29 @@ impl Doorstep {
         };
         let mut vault = open(&session.token, &before.vault)?;
         let waiting = vault.waiting.take().unwrap_or_default();
-        let location = vault.deep_link.take().or(waiting.location).unwrap_or_else(|| "/".to_owned());
-        let level = Level::SecondFactor { holder, factor, verified: now, firm_epoch: standing.firm.epoch };
-        let record = SessionRecord { level, last_seen: now, ..before.record };
+        let location = vault
+            .deep_link
+            .take()
+            .or(waiting.location)
+            .unwrap_or_else(|| "/".to_owned());
+        let level = Level::SecondFactor {
+            holder,
+            factor,
+            verified: now,
+            firm_epoch: standing.firm.epoch,
+        };
+        let record = SessionRecord {
+            level,
+            last_seen: now,
+            ..before.record
+        };
         let token = self.succeed(record, &vault, &standing, now).await?;
         self.end_superfluous_sessions(&token, &standing, now).await?;
-        Ok(Some(Entry { token, location, cookies: waiting.cookies }))
+        Ok(Some(Entry {
+            token,
+            location,
+            cookies: waiting.cookies,
+        }))
     }
 
     /// Keeps a session that takes the place of one that was just retired, under a new token. The directory
@@ -78,9 +95,16 @@ impl Doorstep {
             standing.firm.policy.idle(settings.config.sessions.idle_timeout)
         };
         if before.level.holder().is_some() {
-            self.directory.end_session(before.id.public(), before.ends).await?;
+            self.directory
+                .end_session(before.id.public(), before.ends)
+                .await?;
         }
-        let record = SessionRecord { id: token.id(), last_seen: now, idle_until: now.plus(idle), ..before };
+        let record = SessionRecord {
+            id: token.id(),
+            last_seen: now,
+            idle_until: now.plus(idle),
+            ..before
+        };
         self.store.create(&record, &vault.seal(&token), now).await?;
         Ok(token)
     }
@@ -95,8 +119,10 @@ impl Doorstep {
         let Some(limit) = standing.firm.policy.sessions_per_employee else {
             return Ok(());
         };
-        let filter =
-            crate::sessions::SessionFilter { login: Some(standing.login.clone()), firm: None };
+        let filter = crate::sessions::SessionFilter {
+            login: Some(standing.login.clone()),
+            firm: None,
+        };
         let mut verified: Vec<SessionRecord> = self
             .store
             .list(&filter, now)
@@ -108,7 +134,9 @@ impl Doorstep {
         verified.sort_by_key(|record| std::cmp::Reverse(record.since));
         let others = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(1);
         for record in verified.into_iter().skip(others) {
-            self.directory.end_session(record.id.public(), record.ends).await?;
+            self.directory
+                .end_session(record.id.public(), record.ends)
+                .await?;
             self.store.remove(&record.id).await?;
         }
         Ok(())

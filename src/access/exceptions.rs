@@ -65,7 +65,13 @@ impl Doorstep {
             return Ok(());
         }
         let noted = self
-            .audit_passed(&holder.login, holder.firm.as_ref(), exception.as_str(), client, now)
+            .audit_passed(
+                &holder.login,
+                holder.firm.as_ref(),
+                exception.as_str(),
+                client,
+                now,
+            )
             .await;
         if noted.is_err() {
             self.noted.forget(record.id.public(), exception);
@@ -87,7 +93,10 @@ impl Doorstep {
     ) -> Result<(), Unknown> {
         let event = AuditEvent {
             event: "login.passed_without_second_factor",
-            actor: Actor { name: login.as_str().to_owned(), from: client.to_string() },
+            actor: Actor {
+                name: login.as_str().to_owned(),
+                from: client.to_string(),
+            },
             firm: firm.cloned(),
             login: Some(login.clone()),
             details: json!({ "reason": reason }),

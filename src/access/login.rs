@@ -97,7 +97,11 @@ impl Doorstep {
             Level::Anonymous { tried } => self.note_tried(session, tried.as_deref(), typed, now).await,
             Level::Password { holder, .. } | Level::SecondFactor { holder, .. } => {
                 let is_owner = self.names_holder(typed, holder).await?;
-                Ok(if is_owner { LoginCheck::Send } else { LoginCheck::SomebodyElse })
+                Ok(if is_owner {
+                    LoginCheck::Send
+                } else {
+                    LoginCheck::SomebodyElse
+                })
             }
         }
     }
@@ -126,8 +130,14 @@ impl Doorstep {
             None => {}
         }
         let mut record = session.stored.record.clone();
-        record.level = Level::Anonymous { tried: Some(typed.folded().to_owned()) };
-        if self.store.update(&record, session.stored.record_version, now).await? {
+        record.level = Level::Anonymous {
+            tried: Some(typed.folded().to_owned()),
+        };
+        if self
+            .store
+            .update(&record, session.stored.record_version, now)
+            .await?
+        {
             return Ok(LoginCheck::Send);
         }
         // Another login under the same session was faster: it decides whose the jar is.
@@ -151,7 +161,9 @@ impl Doorstep {
         {
             stored.record.level = Level::Anonymous { tried: None };
             // Where it changed meanwhile, the name stays: that only asks for another try.
-            self.store.update(&stored.record, stored.record_version, now).await?;
+            self.store
+                .update(&stored.record, stored.record_version, now)
+                .await?;
         }
         Ok(())
     }
@@ -163,7 +175,10 @@ impl Doorstep {
     pub async fn login_accepted(&self, accepted: Accepted<'_>) -> Result<LoginOutcome, Unknown> {
         let employee = self.directory.employee(accepted.typed).await?;
         let employee = match employee {
-            None if accepted.said => self.register(accepted.typed, accepted.client, accepted.now).await?,
+            None if accepted.said => {
+                self.register(accepted.typed, accepted.client, accepted.now)
+                    .await?
+            }
             known => known,
         };
         let known = employee.filter(|employee| employee.standing.active);
@@ -173,7 +188,12 @@ impl Doorstep {
             None => return self.refuse_unknown(&accepted).await,
         };
         if let Who::Session(session) = accepted.under
-            && session.stored.record.level.holder().is_some_and(|holder| holder.login != login)
+            && session
+                .stored
+                .record
+                .level
+                .holder()
+                .is_some_and(|holder| holder.login != login)
         {
             self.end_session(session).await?;
             return Ok(LoginOutcome::SomebodyElse);
@@ -193,7 +213,10 @@ impl Doorstep {
         }
         let event = AuditEvent {
             event: "login.unknown_employee",
-            actor: Actor { name: "gateway".into(), from: accepted.client.to_string() },
+            actor: Actor {
+                name: "gateway".into(),
+                from: accepted.client.to_string(),
+            },
             firm: None,
             login: Some(accepted.typed.clone()),
             details: serde_json::json!({}),
@@ -215,7 +238,13 @@ impl Doorstep {
                 let Some(old) = self.store.retire(&id, now).await? else {
                     return Ok(LoginOutcome::Overtaken);
                 };
-                (Some(Before { token: session.token.clone(), id }), Some(old))
+                (
+                    Some(Before {
+                        token: session.token.clone(),
+                        id,
+                    }),
+                    Some(old),
+                )
             }
             Who::Nobody | Who::Replaced => (None, None),
         };
@@ -225,7 +254,10 @@ impl Doorstep {
         };
         let old_level = old.as_ref().map(|old| &old.record.level);
         // Another employee's vault is never gone on with, whatever happened between check and answer.
-        if old_level.and_then(Level::holder).is_some_and(|holder| holder.login != login) {
+        if old_level
+            .and_then(Level::holder)
+            .is_some_and(|holder| holder.login != login)
+        {
             return Ok(LoginOutcome::Overtaken);
         }
         vault.public = crate::vault::Jar::default();
@@ -236,7 +268,12 @@ impl Doorstep {
             login,
         };
         let settled = self.settle(&accepted, holder, standing.as_ref(), old_level);
-        let record = self.record_after(&accepted, standing.as_ref(), settled.level, old.as_ref().map(|o| &o.record));
+        let record = self.record_after(
+            &accepted,
+            standing.as_ref(),
+            settled.level,
+            old.as_ref().map(|o| &o.record),
+        );
         let mut deep_link = None;
         if settled.let_in {
             vault.waiting = None;
@@ -248,15 +285,21 @@ impl Doorstep {
             let holder = record.level.holder();
             let firm = holder.and_then(|holder| holder.firm.as_ref());
             let login = holder.map_or(accepted.typed, |holder| &holder.login);
-            self.audit_passed(login, firm, reason, accepted.client, now).await?;
+            self.audit_passed(login, firm, reason, accepted.client, now)
+                .await?;
         }
         if let (Some(before), Some(old)) = (&before, &old)
             && old.record.level.holder().is_some()
         {
-            self.directory.end_session(before.id.public(), old.record.ends).await?;
+            self.directory
+                .end_session(before.id.public(), old.record.ends)
+                .await?;
         }
         let token = SessionToken::random();
-        let record = SessionRecord { id: token.id(), ..record };
+        let record = SessionRecord {
+            id: token.id(),
+            ..record
+        };
         self.store.create(&record, &vault.seal(&token), now).await?;
         Ok(if settled.let_in {
             LoginOutcome::LetIn { token, deep_link }
@@ -274,21 +317,54 @@ impl Doorstep {
         old: Option<&Level>,
     ) -> Settled {
         let Some(standing) = standing else {
-            let level = Level::Password { holder, since: accepted.now, challenge: None, may_enrol_until: None };
-            return Settled { level, let_in: true, audit: Some("unknown_employee") };
+            let level = Level::Password {
+                holder,
+                since: accepted.now,
+                challenge: None,
+                may_enrol_until: None,
+            };
+            return Settled {
+                level,
+                let_in: true,
+                audit: Some("unknown_employee"),
+            };
         };
         if let Some((factor, verified)) = carried_over(accepted, &holder, standing, old) {
-            let level = Level::SecondFactor { holder, factor, verified, firm_epoch: standing.firm.epoch };
-            return Settled { level, let_in: true, audit: None };
+            let level = Level::SecondFactor {
+                holder,
+                factor,
+                verified,
+                firm_epoch: standing.firm.epoch,
+            };
+            return Settled {
+                level,
+                let_in: true,
+                audit: None,
+            };
         }
         let challenge = open_challenge(old);
-        let level = Level::Password { holder, since: accepted.now, challenge, may_enrol_until: None };
+        let level = Level::Password {
+            holder,
+            since: accepted.now,
+            challenge,
+            may_enrol_until: None,
+        };
         match standing.firm.password_suffices(accepted.client, accepted.now) {
-            PasswordSuffices::PolicyOff => Settled { level, let_in: true, audit: Some("policy_off") },
-            PasswordSuffices::Exception(exception) => {
-                Settled { level, let_in: true, audit: Some(exception.as_str()) }
-            }
-            PasswordSuffices::No => Settled { level, let_in: false, audit: None },
+            PasswordSuffices::PolicyOff => Settled {
+                level,
+                let_in: true,
+                audit: Some("policy_off"),
+            },
+            PasswordSuffices::Exception(exception) => Settled {
+                level,
+                let_in: true,
+                audit: Some(exception.as_str()),
+            },
+            PasswordSuffices::No => Settled {
+                level,
+                let_in: false,
+                audit: None,
+            },
         }
     }
 
@@ -302,13 +378,14 @@ impl Doorstep {
         let now = accepted.now;
         let settings = self.settings.load();
         let sessions = &settings.config.sessions;
-        let (idle, absolute) = standing.map_or(
-            (sessions.idle_timeout, sessions.absolute_timeout),
-            |standing| {
+        let (idle, absolute) =
+            standing.map_or((sessions.idle_timeout, sessions.absolute_timeout), |standing| {
                 let policy = &standing.firm.policy;
-                (policy.idle(sessions.idle_timeout), policy.absolute(sessions.absolute_timeout))
-            },
-        );
+                (
+                    policy.idle(sessions.idle_timeout),
+                    policy.absolute(sessions.absolute_timeout),
+                )
+            });
         // A carried factor keeps its time: the absolute limit goes on counting.
         let since = match (&level, old) {
             (Level::SecondFactor { .. }, Some(old)) => old.since,
@@ -339,10 +416,17 @@ fn carried_over(
     standing: &EmployeeStanding,
     old: Option<&Level>,
 ) -> Option<(FactorKind, Timestamp)> {
-    let Some(Level::SecondFactor { holder: before, factor, verified, firm_epoch }) = old else {
+    let Some(Level::SecondFactor {
+        holder: before,
+        factor,
+        verified,
+        firm_epoch,
+    }) = old
+    else {
         return None;
     };
-    let holds = before == holder && *firm_epoch == standing.firm.epoch && standing.firm.policy.allows(*factor);
+    let holds =
+        before == holder && *firm_epoch == standing.firm.epoch && standing.firm.policy.allows(*factor);
     let again = accepted.script && accepted.now.since(*verified) < SCRIPT_SIGNS_IN_AGAIN;
     let allowed = standing.firm.policy.carry_over.unwrap_or(true) || again;
     (holds && allowed).then_some((*factor, *verified))

@@ -10,7 +10,9 @@ impl Doorstep {
     pub async fn end_session(&self, session: &LiveSession) -> Result<(), Unknown> {
         let record = &session.stored.record;
         if record.level.holder().is_some() {
-            self.directory.end_session(record.id.public(), record.ends).await?;
+            self.directory
+                .end_session(record.id.public(), record.ends)
+                .await?;
             self.copies.changed_here().await?;
         }
         self.store.remove(&record.id).await?;

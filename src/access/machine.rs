@@ -24,7 +24,10 @@ impl Doorstep {
         }
         let event = AuditEvent {
             event: "login.passed_without_second_factor",
-            actor: Actor { name: client.unwrap_or("machine client").to_owned(), from: from.to_string() },
+            actor: Actor {
+                name: client.unwrap_or("machine client").to_owned(),
+                from: from.to_string(),
+            },
             firm: None,
             login: None,
             details: json!({ "reason": "exempt", "path": entry, "client": client }),

@@ -39,7 +39,10 @@ impl Doorstep {
             email: None,
             role: Role::Tech,
         };
-        let actor = Actor { name: "gateway".into(), from: client.to_string() };
+        let actor = Actor {
+            name: "gateway".into(),
+            from: client.to_string(),
+        };
         match self.directory.add_employee(&actor, &new, now).await {
             // Another login of the same person was faster.
             Ok(()) | Err(ChangeRefused::Duplicate(_)) => {}

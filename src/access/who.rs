@@ -39,7 +39,11 @@ impl Doorstep {
             return Ok(Who::Nobody);
         }
         self.touch(&stored.record, standing.as_deref(), now).await?;
-        Ok(Who::Session(Box::new(LiveSession { token, stored, standing })))
+        Ok(Who::Session(Box::new(LiveSession {
+            token,
+            stored,
+            standing,
+        })))
     }
 
     /// Whether a session's holder still stands as they did, and the firm's own time limits are kept.

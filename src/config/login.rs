@@ -14,8 +14,8 @@ use super::factors::statuses;
 use super::portal::{not_empty, parse_path};
 use super::reader::Reader;
 use super::text::{CriterionText, HeaderText, LoginText, UsernameText, WhereText};
-use crate::gate::{Glob, Json, JsonPointer};
 use crate::gate::rules::{Criterion, LoginRule, UsernameSource};
+use crate::gate::{Glob, Json, JsonPointer};
 
 /// The largest request and the largest answer that are held in memory.
 const REQUEST_LIMIT: u64 = 64 * 1024;
@@ -26,16 +26,20 @@ pub(super) fn rule(reader: &mut Reader<'_>, text: &LoginText, span: &Range<usize
     let source = username(reader, &text.username);
     let is_basic = matches!(source, Some((UsernameSource::Basic, _)));
     let default_method = if is_basic { Method::GET } else { Method::POST };
-    let method = reader.value_or(text.method.as_ref(), default_method, |method| match (method, is_basic) {
-        ("GET", true) => Ok(Method::GET),
-        ("HEAD", true) => Ok(Method::HEAD),
-        (other, true) => Err(format!("{other:?} is no safe probe of Basic credentials; write \"GET\" or \"HEAD\"")),
-        ("POST", false) => Ok(Method::POST),
-        ("PUT", false) => Ok(Method::PUT),
-        ("PATCH", false) => Ok(Method::PATCH),
-        (other, false) => Err(format!(
-            "a login sent with {other:?} is not built yet; the method is \"POST\", \"PUT\" or \"PATCH\""
-        )),
+    let method = reader.value_or(text.method.as_ref(), default_method, |method| {
+        match (method, is_basic) {
+            ("GET", true) => Ok(Method::GET),
+            ("HEAD", true) => Ok(Method::HEAD),
+            (other, true) => Err(format!(
+                "{other:?} is no safe probe of Basic credentials; write \"GET\" or \"HEAD\""
+            )),
+            ("POST", false) => Ok(Method::POST),
+            ("PUT", false) => Ok(Method::PUT),
+            ("PATCH", false) => Ok(Method::PATCH),
+            (other, false) => Err(format!(
+                "a login sent with {other:?} is not built yet; the method is \"POST\", \"PUT\" or \"PATCH\""
+            )),
+        }
     });
     let path = reader.value(&text.path, |path| {
         let glob = parse_path(path)?;
@@ -46,7 +50,10 @@ pub(super) fn rule(reader: &mut Reader<'_>, text: &LoginText, span: &Range<usize
     });
     let bearer = reader.optional(text.bearer.as_ref(), JsonPointer::parse);
     if is_basic && (text.bearer.is_some() || text.r#where.is_some()) {
-        reader.refuse(span.clone(), "a Basic rule has neither bearer nor where: the credentials come with each request");
+        reader.refuse(
+            span.clone(),
+            "a Basic rule has neither bearer nor where: the credentials come with each request",
+        );
     }
     let success = match &text.success {
         Some(success) => criterion(reader, success, "success"),
@@ -103,7 +110,12 @@ fn username(
     let source = text.get_ref();
     let answer = reader.optional(source.answer.as_ref(), JsonPointer::parse);
     let is_basic = source.basic.as_ref().is_some_and(|basic| *basic.get_ref());
-    let given = [source.form.is_some(), source.multipart.is_some(), source.json.is_some(), is_basic];
+    let given = [
+        source.form.is_some(),
+        source.multipart.is_some(),
+        source.json.is_some(),
+        is_basic,
+    ];
     match given.iter().filter(|given| **given).count() {
         0 if source.answer.is_some() => return Some((UsernameSource::Answer, answer?)),
         0 => {
@@ -124,7 +136,9 @@ fn username(
     } else if let Some(field) = &source.multipart {
         not_empty(reader, field, "the field's name").map(UsernameSource::Multipart)
     } else if let Some(pointer) = &source.json {
-        reader.value(pointer, JsonPointer::parse).map(UsernameSource::Json)
+        reader
+            .value(pointer, JsonPointer::parse)
+            .map(UsernameSource::Json)
     } else {
         Some(UsernameSource::Basic)
     };
@@ -142,7 +156,11 @@ struct Conditions {
 fn conditions(reader: &mut Reader<'_>, text: &Spanned<WhereText>) -> Option<Conditions> {
     let pairs = |map: &BTreeMap<String, String>| map.clone().into_iter().collect();
     let wheres = text.get_ref();
-    let mut read = Conditions { query: pairs(&wheres.query), form: pairs(&wheres.form), json: Vec::new() };
+    let mut read = Conditions {
+        query: pairs(&wheres.query),
+        form: pairs(&wheres.form),
+        json: Vec::new(),
+    };
     for (pointer, value) in &wheres.json {
         let pointer = reader.value(pointer, JsonPointer::parse)?;
         read.json.push((pointer, scalar(reader, value)?));
@@ -164,7 +182,10 @@ fn scalar(reader: &mut Reader<'_>, value: &Spanned<toml::Value>) -> Option<Json>
         toml::Value::Integer(number) => Some(Json::Number(number.to_string())),
         toml::Value::Boolean(flag) => Some(Json::Flag(*flag)),
         _ => {
-            reader.refuse(value.span(), "JSON is compared with a text, a whole number, true or false");
+            reader.refuse(
+                value.span(),
+                "JSON is compared with a text, a whole number, true or false",
+            );
             None
         }
     }
@@ -183,7 +204,8 @@ fn json_criterion(
         }
         toml::Value::Table(table) => {
             let known = |key: &String| matches!(key.as_str(), "pointer" | "equals");
-            let Some(toml::Value::String(text)) = table.get("pointer").filter(|_| table.keys().all(known)) else {
+            let Some(toml::Value::String(text)) = table.get("pointer").filter(|_| table.keys().all(known))
+            else {
                 reader.refuse(value.span(), wrong);
                 return None;
             };

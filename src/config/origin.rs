@@ -82,7 +82,9 @@ impl Origin {
     /// does not know of the TLS before it (`http://`, the same host, the public port or none).
     pub fn is_meant_by(&self, url: &Url) -> bool {
         let port = url.port_or_known_default();
-        let same_host = url.host_str().is_some_and(|host| host.eq_ignore_ascii_case(&self.host));
+        let same_host = url
+            .host_str()
+            .is_some_and(|host| host.eq_ignore_ascii_case(&self.host));
         let exact = url.scheme() == self.scheme() && port == Some(self.port);
         let without_tls = url.scheme() == "http" && (url.port().is_none() || port == Some(self.port));
         same_host && (exact || without_tls)

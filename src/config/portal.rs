@@ -72,7 +72,10 @@ pub(super) fn portal(
         }),
     };
     let login_page = login_page(reader, text, logins.as_deref());
-    let who_am_i = text.who_am_i.as_ref().map_or(Some(None), |text| probes::who_am_i(reader, text).map(Some));
+    let who_am_i = text
+        .who_am_i
+        .as_ref()
+        .map_or(Some(None), |text| probes::who_am_i(reader, text).map(Some));
     let exempt = probes::exempt(reader, &text.exempt);
     let (pass_cookies, session_cookies) = cookies?;
     Some(Portal {
@@ -324,7 +327,10 @@ fn login_page(reader: &mut Reader<'_>, text: &PortalText, logins: Option<&[Login
     let first = logins.and_then(|rules| rules.iter().find(by_form));
     if let Some(page) = &text.login_page {
         if logins.is_some() && first.is_none() {
-            reader.refuse(page.span(), "login_page is never shown: HTTP Basic is the only way to sign in; leave it out");
+            reader.refuse(
+                page.span(),
+                "login_page is never shown: HTTP Basic is the only way to sign in; leave it out",
+            );
             return None;
         }
         return reader.value(page, parse_login_page);

@@ -28,7 +28,10 @@ pub(super) fn who_am_i(reader: &mut Reader<'_>, text: &Spanned<WhoAmIText>) -> O
             return Err("who_am_i asks one address, not a pattern".into());
         }
         parse_path(path)?;
-        if query.chars().any(|c| !c.is_ascii_graphic() || "#\"<>^`{}|\\".contains(c)) {
+        if query
+            .chars()
+            .any(|c| !c.is_ascii_graphic() || "#\"<>^`{}|\\".contains(c))
+        {
             return Err(format!("{text:?} is no path and query as a request has them"));
         }
         Ok(text.to_owned())
@@ -49,7 +52,9 @@ pub(super) fn who_am_i(reader: &mut Reader<'_>, text: &Spanned<WhoAmIText>) -> O
         }
     };
     let nobody = reader.values(&text.nobody, |name| {
-        Login::parse(name).map(|name| name.as_str().to_owned()).map_err(|why| why.to_string())
+        Login::parse(name)
+            .map(|name| name.as_str().to_owned())
+            .map_err(|why| why.to_string())
     });
     let default = Duration::from_secs(10);
     let timeout = reader.value_or(text.timeout.as_ref(), default, parse_positive_duration);
@@ -68,7 +73,9 @@ fn one_group(pattern: &str) -> Result<Regex, String> {
     let regex = Regex::new(pattern).map_err(|_| format!("{pattern:?} is no regular expression"))?;
     match regex.captures_len() {
         2 => Ok(regex),
-        _ => Err(format!("{pattern:?} needs exactly one group, which catches the name: \"user=([^&]+)\"")),
+        _ => Err(format!(
+            "{pattern:?} needs exactly one group, which catches the name: \"user=([^&]+)\""
+        )),
     }
 }
 
@@ -86,7 +93,9 @@ fn one_exempt(reader: &mut Reader<'_>, text: &Spanned<ExemptText>) -> Option<Exe
         Some(names) => reader.values(names, parse_method),
     };
     let networks = reader.values(&text.networks, |network| {
-        network.parse::<IpNet>().map_err(|_| format!("{network:?} is no network, such as 10.0.0.0/8"))
+        network
+            .parse::<IpNet>()
+            .map_err(|_| format!("{network:?} is no network, such as 10.0.0.0/8"))
     });
     if text.networks.is_empty() && !text.token {
         let what = "an exempt entry names networks, or asks for a client token with token = true: else anybody would pass";
@@ -97,11 +106,21 @@ fn one_exempt(reader: &mut Reader<'_>, text: &Spanned<ExemptText>) -> Option<Exe
         reader.refuse(span, "methods is empty: the entry would match nothing");
         return None;
     }
-    Some(Exempt { path: path?, methods: methods?, networks: networks?, token: text.token })
+    Some(Exempt {
+        path: path?,
+        methods: methods?,
+        networks: networks?,
+        token: text.token,
+    })
 }
 
 pub(super) fn canary(reader: &mut Reader<'_>, text: &CanaryText) -> Option<Canary> {
-    let login = reader.value(&text.login, |text| Login::parse(text).map_err(|why| why.to_string()));
+    let login = reader.value(&text.login, |text| {
+        Login::parse(text).map_err(|why| why.to_string())
+    });
     let password_file = reader.file_path(&text.password_file);
-    Some(Canary { login: login?, password_file: password_file? })
+    Some(Canary {
+        login: login?,
+        password_file: password_file?,
+    })
 }

@@ -12,8 +12,8 @@ use super::overlap::{check_login_page, check_routes};
 use super::portal::Places;
 use super::reader::Reader;
 use super::text::{
-    CanaryText, DirectoryText, FactorsText, LimitsText, ListenText, LoginText, OpsText, PortalText, SecretsText,
-    SessionsText,
+    CanaryText, DirectoryText, FactorsText, LimitsText, ListenText, LoginText, OpsText, PortalText,
+    SecretsText, SessionsText,
 };
 use super::{Config, StoreSettings, factors, login, portal, probes, sections};
 use crate::gate::rules::{LoginRule, PortalRules};
@@ -117,7 +117,8 @@ fn whole(reader: &mut Reader<'_>, file: &Path) -> Option<Config> {
         None => Some(None),
         Some(value) => {
             let text = reader.shape("[canary]", value);
-            text.and_then(|text: CanaryText| probes::canary(reader, &text)).map(Some)
+            text.and_then(|text: CanaryText| probes::canary(reader, &text))
+                .map(Some)
         }
     };
     Some(Config {
@@ -136,7 +137,11 @@ fn whole(reader: &mut Reader<'_>, file: &Path) -> Option<Config> {
 
 /// Nobody is registered by what they typed themselves.
 fn check_register(reader: &mut Reader<'_>, text: &DirectoryText, rules: &PortalRules) {
-    let Some(word) = text.unknown_employee.as_ref().filter(|word| word.get_ref() == "register") else {
+    let Some(word) = text
+        .unknown_employee
+        .as_ref()
+        .filter(|word| word.get_ref() == "register")
+    else {
         return;
     };
     if rules.who_am_i.is_none() && rules.logins.iter().all(|rule| rule.answer.is_none()) {

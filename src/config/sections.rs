@@ -98,7 +98,9 @@ pub(super) fn directory(reader: &mut Reader<'_>, text: &DirectoryText) -> Option
         "deny" => Ok(UnknownEmployee::Deny),
         "pass" => Ok(UnknownEmployee::Pass),
         "register" => Ok(UnknownEmployee::Register),
-        other => Err(format!("{other:?} is not known; write \"deny\", \"register\" or \"pass\"")),
+        other => Err(format!(
+            "{other:?} is not known; write \"deny\", \"register\" or \"pass\""
+        )),
     });
     Some(DirectorySettings {
         url: Redacted::new(url?),

@@ -38,7 +38,9 @@ impl Directory {
         now: Timestamp,
     ) -> Result<Redacted<String>, ChangeRefused> {
         let fits = (1..=LONGEST_NAME).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         if !fits {
             let what = "a client's name is 1 to 64 letters, digits, '-', '_' or '.'";
             return Err(ChangeRefused::Invalid(what.into()));
@@ -72,10 +74,18 @@ impl Directory {
     ///
     /// # Errors
     /// `NotFound`, or the directory does not answer.
-    pub async fn remove_client_token(&self, actor: &Actor, name: &str, now: Timestamp) -> Result<(), ChangeRefused> {
+    pub async fn remove_client_token(
+        &self,
+        actor: &Actor,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<(), ChangeRefused> {
         within(CHANGE, async {
             let mut change = self.change(now).await?;
-            let gone = sqlx::query("DELETE FROM client_tokens WHERE name = $1").bind(name).execute(change.db()).await?;
+            let gone = sqlx::query("DELETE FROM client_tokens WHERE name = $1")
+                .bind(name)
+                .execute(change.db())
+                .await?;
             if gone.rows_affected() == 0 {
                 return Err(ChangeRefused::NotFound(format!("no client {name} has a token")));
             }
@@ -109,7 +119,11 @@ impl Directory {
     ///
     /// # Errors
     /// Where the directory does not answer.
-    pub async fn client_of_token(&self, token: &str, now: Timestamp) -> Result<Option<String>, DirectoryUnknown> {
+    pub async fn client_of_token(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Option<String>, DirectoryUnknown> {
         if !token.starts_with(PREFIX) || token.len() > 128 {
             return Ok(None);
         }
@@ -133,5 +147,11 @@ fn hash(token: &str) -> String {
 }
 
 fn event(event: &'static str, actor: &Actor, name: &str) -> AuditEvent {
-    AuditEvent { event, actor: actor.clone(), firm: None, login: None, details: json!({ "client": name }) }
+    AuditEvent {
+        event,
+        actor: actor.clone(),
+        firm: None,
+        login: None,
+        details: json!({ "client": name }),
+    }
 }

@@ -87,5 +87,8 @@ fn request_id() -> String {
     static BEGINNING: OnceLock<u64> = OnceLock::new();
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let beginning = *BEGINNING.get_or_init(|| u64::from_be_bytes(random_bytes()));
-    format!("{:016x}", beginning.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed)))
+    format!(
+        "{:016x}",
+        beginning.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed))
+    )
 }

@@ -28,15 +28,25 @@ impl Door {
     ) -> Result<Result<Vec<Ticket>, Timestamp>, Unknown> {
         let limits = &arrival.settings.config.limits;
         let network = limited_network(arrival.client);
-        let mut counted: Vec<(&'static str, &[u8], Limit)> =
-            vec![("failed_passwords_per_address", network.as_bytes(), limits.failed_passwords_per_address)];
+        let mut counted: Vec<(&'static str, &[u8], Limit)> = vec![(
+            "failed_passwords_per_address",
+            network.as_bytes(),
+            limits.failed_passwords_per_address,
+        )];
         if let Some(typed) = typed {
             let subject = typed.folded().as_bytes();
-            counted.push(("failed_passwords_per_login", subject, limits.failed_passwords_per_login));
+            counted.push((
+                "failed_passwords_per_login",
+                subject,
+                limits.failed_passwords_per_login,
+            ));
         }
         let mut tickets = Vec::with_capacity(2);
         for (name, subject, limit) in counted {
-            let key = LimitKey { name, subject: self.door.keys.keyed_hash(Purpose::Limit, subject) };
+            let key = LimitKey {
+                name,
+                subject: self.door.keys.keyed_hash(Purpose::Limit, subject),
+            };
             match self.door.store.take(&key, limit, now).await? {
                 Allowance::Granted(ticket) => tickets.push(ticket),
                 Allowance::Refused { until } => {
@@ -69,7 +79,9 @@ impl Door {
             return Ok(Err(unknown));
         }
         let cookie = self.door.clear_session_cookie();
-        self.tell(session, arrival, &Told::LoginNotUnderstood, Some(cookie)).await.map(Ok)
+        self.tell(session, arrival, &Told::LoginNotUnderstood, Some(cookie))
+            .await
+            .map(Ok)
     }
 
     async fn report(
@@ -85,7 +97,10 @@ impl Door {
         let path = arrival.target.path();
         let event = AuditEvent {
             event: "login.not_understood",
-            actor: Actor { name: "gateway".into(), from: arrival.client.to_string() },
+            actor: Actor {
+                name: "gateway".into(),
+                from: arrival.client.to_string(),
+            },
             firm: None,
             login: typed.cloned(),
             details: serde_json::json!({ "path": path, "reason": reason }),

@@ -56,7 +56,12 @@ impl Door {
             None => return Ok(Ok(Tried::NotAsked)),
             Some(Ok(basic)) => basic,
             Some(Err(Unreadable)) => {
-                answer::plain(session, 400, "these credentials can be read in two ways, or name nobody").await?;
+                answer::plain(
+                    session,
+                    400,
+                    "these credentials can be read in two ways, or name nobody",
+                )
+                .await?;
                 return Ok(Ok(Tried::Answered));
             }
         };
@@ -64,19 +69,28 @@ impl Door {
             && live.stored.record.level.holder().is_some()
         {
             match live.vault() {
-                Ok(vault) if vault.bound.binds(Credential::Basic, basic.pair.reveal().as_bytes()) => {
+                Ok(vault)
+                    if vault
+                        .bound
+                        .binds(Credential::Basic, basic.pair.reveal().as_bytes()) =>
+                {
                     return Ok(Ok(Tried::NotAsked));
                 }
                 Ok(_) => {}
                 Err(unknown) => return Ok(Err(unknown)),
             }
         }
-        let cross_site = session.req_header().headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+        let cross_site = session
+            .req_header()
+            .headers
+            .get("sec-fetch-site")
+            .is_some_and(|site| site == "cross-site");
         if cross_site && arrival.asker == Asker::Script {
             answer::plain(session, 403, "this login was sent by a page of another site").await?;
             return Ok(Ok(Tried::Answered));
         }
-        self.sign_in_by_basic(session, arrival, who, rule, &basic, value, route).await
+        self.sign_in_by_basic(session, arrival, who, rule, &basic, value, route)
+            .await
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -95,7 +109,8 @@ impl Door {
             Ok(Ok(tickets)) => tickets,
             Ok(Err(until)) => {
                 self.door.metrics.login("limited");
-                self.tell(session, arrival, &Told::TooManyLogins { until }, None).await?;
+                self.tell(session, arrival, &Told::TooManyLogins { until }, None)
+                    .await?;
                 return Ok(Ok(Tried::Answered));
             }
             Err(unknown) => return Ok(Err(unknown)),
@@ -115,7 +130,8 @@ impl Door {
                     return Ok(Err(unknown));
                 }
                 let cookie = self.door.clear_session_cookie();
-                self.ask_for_credentials(session, arrival, None, Some(cookie)).await?;
+                self.ask_for_credentials(session, arrival, None, Some(cookie))
+                    .await?;
                 return Ok(Ok(Tried::Answered));
             }
             Err(unknown) => return Ok(Err(unknown)),
@@ -134,7 +150,11 @@ impl Door {
                 return Ok(Ok(Tried::Answered));
             }
         };
-        if let Err(unknown) = self.door.note_judged(rule.path.as_str(), judgement, arrival.client).await {
+        if let Err(unknown) = self
+            .door
+            .note_judged(rule.path.as_str(), judgement, arrival.client)
+            .await
+        {
             return Ok(Err(unknown));
         }
         let config = &arrival.settings.config;
@@ -145,17 +165,23 @@ impl Door {
             Judgement::Accepted => {}
             Judgement::Refused => {
                 self.door.metrics.login("refused");
-                self.ask_for_credentials(session, arrival, Some(challenge), None).await?;
+                self.ask_for_credentials(session, arrival, Some(challenge), None)
+                    .await?;
                 return Ok(Ok(Tried::Answered));
             }
             Judgement::Neither => {
-                return self.shut_login(session, arrival, who, Some(&basic.user), "neither").await.map(answered);
+                return self
+                    .shut_login(session, arrival, who, Some(&basic.user), "neither")
+                    .await
+                    .map(answered);
             }
         }
         let hosts = config.cookie_hosts();
         jar.store(&parted.kept, rule.path.as_str(), &hosts);
         let told = LoginTold::default();
-        let identity = self.identity(arrival, &jar, Some(value.clone()), &told, Some(&basic.user)).await;
+        let identity = self
+            .identity(arrival, &jar, Some(value.clone()), &told, Some(&basic.user))
+            .await;
         let (login, said) = match identity {
             Identity::Is { login, said, lines } => {
                 if let Some((lines, path)) = &lines {
@@ -164,11 +190,15 @@ impl Door {
                 (login, said)
             }
             Identity::Nobody => {
-                return self.shut_login(session, arrival, who, Some(&basic.user), "nobody_named").await.map(answered);
+                return self
+                    .shut_login(session, arrival, who, Some(&basic.user), "nobody_named")
+                    .await
+                    .map(answered);
             }
             Identity::Unknown => {
                 self.door.metrics.portal_down();
-                self.tell(session, arrival, &Told::PortalDown { status: 502 }, None).await?;
+                self.tell(session, arrival, &Told::PortalDown { status: 502 }, None)
+                    .await?;
                 return Ok(Ok(Tried::Answered));
             }
         };
@@ -176,7 +206,9 @@ impl Door {
         let keep = |vault: &mut Vault| {
             vault.main = jar.clone();
             vault.unproven = false;
-            vault.bound.bind(Credential::Basic, basic.pair.reveal().as_bytes());
+            vault
+                .bound
+                .bind(Credential::Basic, basic.pair.reveal().as_bytes());
             if vault.deep_link.is_none() {
                 vault.deep_link.clone_from(&wanted);
             }
@@ -186,7 +218,10 @@ impl Door {
             said,
             under: who,
             keep: &keep,
-            waiting: Waiting { location: None, cookies: parted.passed.clone() },
+            waiting: Waiting {
+                location: None,
+                cookies: parted.passed.clone(),
+            },
             script: arrival.asker == Asker::Script,
             client: arrival.client,
             now: self.door.now(),
@@ -203,10 +238,16 @@ impl Door {
                 self.door.metrics.login("let_in");
                 return Ok(Ok(Tried::LetIn(token)));
             }
-            LoginOutcome::Challenge { token } => {
-                ("challenged", Told::SecondFactor, Some(self.door.session_cookie(&token)))
-            }
-            LoginOutcome::NotKnown => ("not_known", Told::NotKnown, Some(self.door.clear_session_cookie())),
+            LoginOutcome::Challenge { token } => (
+                "challenged",
+                Told::SecondFactor,
+                Some(self.door.session_cookie(&token)),
+            ),
+            LoginOutcome::NotKnown => (
+                "not_known",
+                Told::NotKnown,
+                Some(self.door.clear_session_cookie()),
+            ),
             LoginOutcome::SomebodyElse | LoginOutcome::Overtaken => ("overtaken", Told::Retry, None),
         };
         self.door.metrics.login(word);
@@ -275,10 +316,14 @@ impl Door {
                 Err(error) => return self.portal_down(session, arrival, &error).await,
             },
         };
-        let challenge = challenge.unwrap_or_else(|| HeaderValue::from_static("Basic realm=\"portal\", charset=\"UTF-8\""));
+        let challenge = challenge
+            .unwrap_or_else(|| HeaderValue::from_static("Basic realm=\"portal\", charset=\"UTF-8\""));
         let (kind, body) = match arrival.asker {
             Asker::Page => ("text/plain; charset=utf-8", "Sign in to go on.\n"),
-            Asker::Script => ("application/json", "{\"error\":\"sign_in_required\",\"login\":\"/\"}"),
+            Asker::Script => (
+                "application/json",
+                "{\"error\":\"sign_in_required\",\"login\":\"/\"}",
+            ),
         };
         let mut answer = Response::builder()
             .status(401)

@@ -17,8 +17,11 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
         return peer;
     }
     let mut furthest = peer;
-    let lines: Vec<&str> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    let lines: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
     for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
         let Some(address) = parse_hop(hop) else {
             // What the trusted proxies wrote ends here; beyond it anybody could have written.
@@ -41,7 +44,11 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
     };
     bare.parse()
         .ok()
-        .or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|address| address.ip()))
+        .or_else(|| {
+            hop.parse::<std::net::SocketAddr>()
+                .ok()
+                .map(|address| address.ip())
+        })
         .map(|address: IpAddr| address.to_canonical())
 }
 
@@ -60,7 +67,11 @@ pub fn limited_network(address: IpAddr) -> String {
 /// `Accept` without `text/html` makes a script.
 pub fn asker(headers: &HeaderMap) -> Asker {
     if let Some(mode) = headers.get("sec-fetch-mode") {
-        return if mode == "navigate" { Asker::Page } else { Asker::Script };
+        return if mode == "navigate" {
+            Asker::Page
+        } else {
+            Asker::Script
+        };
     }
     if headers.contains_key("x-requested-with") {
         return Asker::Script;
@@ -70,7 +81,9 @@ pub fn asker(headers: &HeaderMap) -> Asker {
         return Asker::Script;
     }
     let html = accepts.any(|value| {
-        value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("text/html"))
+        value
+            .to_str()
+            .is_ok_and(|value| value.to_ascii_lowercase().contains("text/html"))
     });
     if html { Asker::Page } else { Asker::Script }
 }
@@ -120,8 +133,14 @@ mod tests {
     fn a_page_is_told_from_a_script() {
         for (lines, expected) in [
             (vec![("sec-fetch-mode", "navigate")], Asker::Page),
-            (vec![("sec-fetch-mode", "cors"), ("accept", "text/html")], Asker::Script),
-            (vec![("x-requested-with", "XMLHttpRequest"), ("accept", "text/html")], Asker::Script),
+            (
+                vec![("sec-fetch-mode", "cors"), ("accept", "text/html")],
+                Asker::Script,
+            ),
+            (
+                vec![("x-requested-with", "XMLHttpRequest"), ("accept", "text/html")],
+                Asker::Script,
+            ),
             (vec![("accept", "text/html,*/*")], Asker::Page),
             (vec![("accept", "*/*")], Asker::Script),
             (vec![], Asker::Script),

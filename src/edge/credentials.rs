@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use http::HeaderValue;
 
 use crate::gate::Login;
@@ -18,7 +18,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// How Kubernetes wraps a token into a subprotocol.
 const WRAPPED_TOKEN: &str = "base64url.bearer.authorization.k8s.io.";
 /// Words beside which a subprotocol is taken for a token.
-const TOKEN_WORDS: [&str; 6] = ["bearer", "access_token", "accesstoken", "authorization", "token", "jwt"];
+const TOKEN_WORDS: [&str; 6] = [
+    "bearer",
+    "access_token",
+    "accesstoken",
+    "authorization",
+    "token",
+    "jwt",
+];
 /// No registered subprotocol's name is as long; tokens are.
 const LONG: usize = 32;
 
@@ -37,7 +44,9 @@ pub struct Unreadable;
 /// Reads an Authorization header; `None` where its scheme is another.
 pub fn basic(value: &HeaderValue) -> Option<Result<Basic, Unreadable>> {
     let (scheme, rest) = split(value)?;
-    scheme.eq_ignore_ascii_case("basic").then(|| pair(rest).ok_or(Unreadable))
+    scheme
+        .eq_ignore_ascii_case("basic")
+        .then(|| pair(rest).ok_or(Unreadable))
 }
 
 fn pair(text: &str) -> Option<Basic> {
@@ -72,7 +81,10 @@ pub fn is_bound(bound: &Bound, value: &HeaderValue) -> bool {
 pub fn without_foreign_tokens(query: &str, names: &[String], bound: &Bound, jar: &Jar) -> Option<String> {
     let is_foreign = |piece: &&str| {
         let fields = Fields::parse(piece.as_bytes());
-        if !fields.names().any(|name| names.iter().any(|known| same_name(name, known))) {
+        if !fields
+            .names()
+            .any(|name| names.iter().any(|known| same_name(name, known)))
+        {
             return false;
         }
         let mut values = fields.iter().map(|field| field.value.as_str());
@@ -100,13 +112,16 @@ pub fn offers_foreign_token<'a>(lines: impl Iterator<Item = &'a HeaderValue>, bo
     let is_word = |offer: &str| TOKEN_WORDS.iter().any(|word| offer.eq_ignore_ascii_case(word));
     let speaks_of_tokens = offers.iter().any(|offer| is_word(offer));
     offers.iter().any(|offer| {
-        let unwrapped = offer.strip_prefix(WRAPPED_TOKEN).map(|inner| URL_SAFE_NO_PAD.decode(inner.trim_end_matches('=')));
+        let unwrapped = offer
+            .strip_prefix(WRAPPED_TOKEN)
+            .map(|inner| URL_SAFE_NO_PAD.decode(inner.trim_end_matches('=')));
         let token = match &unwrapped {
             Some(Ok(token)) => token.as_slice(),
             Some(Err(_)) => return true,
             None => offer.as_bytes(),
         };
-        let looks_like_one = unwrapped.is_some() || offer.len() >= LONG || (speaks_of_tokens && !is_word(offer));
+        let looks_like_one =
+            unwrapped.is_some() || offer.len() >= LONG || (speaks_of_tokens && !is_word(offer));
         looks_like_one && !bound.binds(Credential::Bearer, token)
     })
 }
@@ -128,7 +143,13 @@ mod tests {
 
     #[test]
     fn i4_only_own_credentials_go_up() {
-        for own in ["Bearer own-token", "bearer own-token", "Token own-token", "Basic YW5uYTpwYXNzOndvcmQ=", "basic YW5uYTpwYXNzOndvcmQ"] {
+        for own in [
+            "Bearer own-token",
+            "bearer own-token",
+            "Token own-token",
+            "Basic YW5uYTpwYXNzOndvcmQ=",
+            "basic YW5uYTpwYXNzOndvcmQ",
+        ] {
             assert!(is_bound(&bound(), &value(own)), "{own}");
         }
         for foreign in [
@@ -150,12 +171,17 @@ mod tests {
 
     #[test]
     fn i4_basic_credentials_are_read_in_one_way() {
-        let read = |text: &str| basic(&value(text)).map(|read| read.map(|basic| basic.user.as_str().to_owned()));
+        let read =
+            |text: &str| basic(&value(text)).map(|read| read.map(|basic| basic.user.as_str().to_owned()));
         assert_eq!(read("Basic YW5uYTpwYXNzOndvcmQ="), Some(Ok("anna".into())));
         assert_eq!(read("Bearer x"), None);
         // No colon; nobody; a control byte; no UTF-8.
         for unreadable in ["YW5uYQ==", "OnBhc3M=", "YW4AbmE6eA==", "YW5u4Dp4"] {
-            assert_eq!(read(&format!("Basic {unreadable}")), Some(Err(Unreadable)), "{unreadable}");
+            assert_eq!(
+                read(&format!("Basic {unreadable}")),
+                Some(Err(Unreadable)),
+                "{unreadable}"
+            );
         }
     }
 
@@ -167,7 +193,10 @@ mod tests {
             ("access_token=own-token&a=1", None),
             ("access_token=other&a=1", Some("a=1")),
             ("a=1&ACCESS_TOKEN=other", Some("a=1")),
-            ("access_token=own-token&access_token=other", Some("access_token=own-token")),
+            (
+                "access_token=own-token&access_token=other",
+                Some("access_token=own-token"),
+            ),
             ("a=1;access_token=other&b=2", Some("b=2")),
             ("access%5ftoken=other", Some("")),
             ("access_token[]=other&b=2", Some("b=2")),
@@ -189,7 +218,11 @@ mod tests {
             ("x".repeat(40), true),
         ] {
             let line = value(&offer);
-            assert_eq!(offers_foreign_token([&line].into_iter(), &bound()), foreign, "{offer}");
+            assert_eq!(
+                offers_foreign_token([&line].into_iter(), &bound()),
+                foreign,
+                "{offer}"
+            );
         }
     }
 }

@@ -96,7 +96,12 @@ impl Door {
             Err(unknown) => {
                 self.door.metrics.unknown(&unknown);
                 tracing::error!(request_id, error = %unknown, "cannot tell who this is");
-                let answer = told(&Told::CannotTell, asker, &settings.config.portal.name, self.door.now());
+                let answer = told(
+                    &Told::CannotTell,
+                    asker,
+                    &settings.config.portal.name,
+                    self.door.now(),
+                );
                 answer::write(session, answer).await?;
                 Ok(None)
             }
@@ -104,7 +109,11 @@ impl Door {
     }
 
     /// The outer result is the wire's, the inner one directory's and store's.
-    async fn pass(&self, session: &mut Session, mut arrival: Arrival) -> pingora::Result<Result<Step, Unknown>> {
+    async fn pass(
+        &self,
+        session: &mut Session,
+        mut arrival: Arrival,
+    ) -> pingora::Result<Result<Step, Unknown>> {
         let now = self.door.now();
         let mut who = match self.door.who(arrival.token(), now).await {
             Ok(who) => who,
@@ -180,8 +189,10 @@ impl Door {
             }
             Verdict::Forward(credentials, exception) => {
                 if let (Some(exception), Who::Session(live)) = (exception, &who)
-                    && let Err(unknown) =
-                        self.door.note_exception(live, exception, arrival.client, now).await
+                    && let Err(unknown) = self
+                        .door
+                        .note_exception(live, exception, arrival.client, now)
+                        .await
                 {
                     return Ok(Err(unknown));
                 }
@@ -220,8 +231,16 @@ impl Door {
                 // A GET with a body that nobody read may carry a username all the same.
                 let has_body = !session.as_downstream_mut().is_body_empty();
                 let reads = matches!(arrival.method, Method::GET | Method::HEAD | Method::OPTIONS);
-                let route = if reads && has_body { route.with_unread_body() } else { route };
-                return Ok(Ok(Classed { route, body: None, form: None }));
+                let route = if reads && has_body {
+                    route.with_unread_body()
+                } else {
+                    route
+                };
+                return Ok(Ok(Classed {
+                    route,
+                    body: None,
+                    form: None,
+                }));
             }
             HeadClass::NeedsBody { limit } => limit,
         };
@@ -232,7 +251,11 @@ impl Door {
         let headers = &session.req_header().headers;
         let form = FormBody::read(headers, &body);
         let route = class_body(rules, &arrival.method, &arrival.target, form.as_ref());
-        Ok(Ok(Classed { route, body: Some(body), form: Some(form) }))
+        Ok(Ok(Classed {
+            route,
+            body: Some(body),
+            form: Some(form),
+        }))
     }
 
     /// Forwards by pingora, or by an exchange where the body was read.
@@ -255,7 +278,9 @@ impl Door {
         };
         let mut head = session.req_header().clone();
         passage.prepare(&mut head)?;
-        let sent = self.exchange(&passage.arrival.settings.config, head, body, READ_REQUEST_TIME).await;
+        let sent = self
+            .exchange(&passage.arrival.settings.config, head, body, READ_REQUEST_TIME)
+            .await;
         let mut exchange = match sent {
             Ok(exchange) => exchange,
             Err(error) => {
@@ -302,7 +327,8 @@ impl Door {
             return answer::plain(session, 400, "the request cannot be forwarded").await;
         }
         let status = super::proxy::gateway_status(error);
-        self.tell(session, arrival, &Told::PortalDown { status }, None).await
+        self.tell(session, arrival, &Told::PortalDown { status }, None)
+            .await
     }
 
     /// Answers a refused request, with a cookie of ours where one is due.
@@ -335,9 +361,12 @@ impl Door {
                 return Ok(Ok(Step::Answered));
             }
             Refusal::SignIn => match self.remember(arrival, who, deep_link.as_deref()).await {
-                Ok(cookie) => {
-                    (Told::SignIn { login: rules.login_page.address(deep_link.as_deref()) }, cookie)
-                }
+                Ok(cookie) => (
+                    Told::SignIn {
+                        login: rules.login_page.address(deep_link.as_deref()),
+                    },
+                    cookie,
+                ),
                 Err(unknown) => return Ok(Err(unknown)),
             },
             Refusal::SecondFactor => match self.remember(arrival, who, deep_link.as_deref()).await {
@@ -347,7 +376,12 @@ impl Door {
             Refusal::Retry => (Told::Retry, None),
             Refusal::Closed => (Told::Closed, None),
             Refusal::BadLogin => {
-                answer::plain(session, 400, "this login can be read in two ways, or names nobody").await?;
+                answer::plain(
+                    session,
+                    400,
+                    "this login can be read in two ways, or names nobody",
+                )
+                .await?;
                 return Ok(Ok(Step::Answered));
             }
             Refusal::LoginPageClean => {
@@ -388,7 +422,10 @@ impl Door {
             Who::Nobody => {
                 let mut vault = crate::vault::Vault::default();
                 note(&mut vault);
-                let token = self.door.begin_anonymous(&vault, None, arrival.client, now).await?;
+                let token = self
+                    .door
+                    .begin_anonymous(&vault, None, arrival.client, now)
+                    .await?;
                 Ok(Some(self.door.session_cookie(&token)))
             }
         }
@@ -410,7 +447,10 @@ fn decided(arrival: &Arrival, who: &Who, route: Route, now: crate::clock::Timest
 /// Whether what was decided sends a holder's vault up.
 fn uses_vault(verdict: Verdict, who: &Who) -> bool {
     let held = matches!(who, Who::Session(live) if live.stored.record.level.holder().is_some());
-    held && matches!(verdict, Verdict::Forward(Credentials::Vault, _) | Verdict::Login(_))
+    held && matches!(
+        verdict,
+        Verdict::Forward(Credentials::Vault, _) | Verdict::Login(_)
+    )
 }
 
 /// Adds a cookie of ours to an own answer.
@@ -422,7 +462,11 @@ pub(super) fn set_cookie(answer: &mut Response<Bytes>, cookie: Option<String>) {
 
 /// Ends this request's connection when the session ends.
 pub(super) fn watch(live: &LiveSession, route: Route, client: std::net::IpAddr) {
-    let watched = Watched { session: Arc::new(live.clone()), route, client };
+    let watched = Watched {
+        session: Arc::new(live.clone()),
+        route,
+        client,
+    };
     let _ = SLOT.try_with(|slot| slot.watch(watched));
 }
 
@@ -445,8 +489,9 @@ fn take_session_out_of_path(arrival: &mut Arrival, who: &Who) -> Result<(), Unkn
     }
     let vault = session.vault()?;
     let names = &arrival.settings.config.portal.rules.session_parameters;
-    let cleaned: Option<Target> =
-        arrival.target.without_path_session(names, &|id| vault.main.holds_value(id));
+    let cleaned: Option<Target> = arrival
+        .target
+        .without_path_session(names, &|id| vault.main.holds_value(id));
     if let Some(target) = cleaned {
         arrival.target = target;
     }
@@ -462,7 +507,9 @@ fn refuse_stream(passage: &Passage, session: &Session) -> Option<&'static str> {
         }
         // A page of another site would speak with the cookies of this one (THREATS D5).
         let public = passage.arrival.settings.config.listen.public_url.to_string();
-        let foreign = headers.get(http::header::ORIGIN).is_some_and(|origin| origin.as_bytes() != public.as_bytes());
+        let foreign = headers
+            .get(http::header::ORIGIN)
+            .is_some_and(|origin| origin.as_bytes() != public.as_bytes());
         if foreign {
             return Some("a page of another site cannot open a connection here");
         }
@@ -470,7 +517,9 @@ fn refuse_stream(passage: &Passage, session: &Session) -> Option<&'static str> {
             return Some("this token is not this session's");
         }
     }
-    let is_worker = headers.get("service-worker").is_some_and(|value| value == "script");
+    let is_worker = headers
+        .get("service-worker")
+        .is_some_and(|value| value == "script");
     if is_worker && passage.arrival.target.path().rfind('/') == Some(0) {
         return Some("a worker whose scope covers doorstep's own pages is not served");
     }

@@ -82,7 +82,13 @@ impl<'a> Exchange<'a> {
             pingora::Error::explain(pingora::ErrorType::ReadTimedout, "the portal took too long")
         })??;
         strip_answer(&mut head);
-        Ok(Self { connector, peer, session, head, is_head })
+        Ok(Self {
+            connector,
+            peer,
+            session,
+            head,
+            is_head,
+        })
     }
 
     /// Reads the body, up to `limit` bytes.
@@ -108,7 +114,9 @@ impl<'a> Exchange<'a> {
     /// Gives the connection back for use by others; one with something left unread is closed.
     pub async fn finish(mut self) {
         if self.session.response_done() {
-            self.connector.release_http_session(self.session, &self.peer, Some(IDLE_TIMEOUT)).await;
+            self.connector
+                .release_http_session(self.session, &self.peer, Some(IDLE_TIMEOUT))
+                .await;
         } else {
             self.session.shutdown().await;
         }
@@ -121,14 +129,18 @@ impl<'a> Exchange<'a> {
     pub async fn stream(mut self, session: &mut Session) -> pingora::Result<()> {
         let no_body = self.is_head || matches!(self.head.status.as_u16(), 204 | 304);
         if no_body {
-            session.write_response_header(Box::new(self.head.clone()), true).await?;
+            session
+                .write_response_header(Box::new(self.head.clone()), true)
+                .await?;
             self.finish().await;
             return Ok(());
         }
         if !self.head.headers.contains_key(CONTENT_LENGTH) {
             self.head.insert_header(TRANSFER_ENCODING, "chunked")?;
         }
-        session.write_response_header(Box::new(self.head.clone()), false).await?;
+        session
+            .write_response_header(Box::new(self.head.clone()), false)
+            .await?;
         while let Some(chunk) = self.session.read_response_body().await? {
             if !chunk.is_empty() {
                 session.write_response_body(Some(chunk), false).await?;
@@ -149,7 +161,9 @@ impl<'a> Exchange<'a> {
             self.head.insert_header(CONTENT_LENGTH, body.len().to_string())?;
         }
         let sends_body = !no_body && !body.is_empty();
-        session.write_response_header(Box::new(self.head.clone()), !sends_body).await?;
+        session
+            .write_response_header(Box::new(self.head.clone()), !sends_body)
+            .await?;
         if sends_body {
             session.write_response_body(Some(body), true).await?;
         }
@@ -171,8 +185,10 @@ fn strip_hop_by_hop(request: &mut RequestHeader) -> pingora::Result<()> {
         .collect();
     for name in named {
         // What the portal needs to judge the request is not the client's to take away (THREATS B3).
-        if matches!(name.as_str(), "host" | "cookie" | "content-type" | "content-length" | "origin" | "referer")
-            || name.starts_with("x-forwarded-")
+        if matches!(
+            name.as_str(),
+            "host" | "cookie" | "content-type" | "content-length" | "origin" | "referer"
+        ) || name.starts_with("x-forwarded-")
         {
             return Err(pingora::Error::explain(
                 pingora::ErrorType::HTTPStatus(400),

@@ -33,8 +33,12 @@ const GATEWAY_HEADERS: [&str; 18] = [
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
 
 /// Credentials that doorstep did not see made, and what is between one hop and the next.
-const NEVER_FORWARDED: [&str; 4] =
-    ["authorization", "proxy-authorization", "http2-settings", "doorstep-client-token"];
+const NEVER_FORWARDED: [&str; 4] = [
+    "authorization",
+    "proxy-authorization",
+    "http2-settings",
+    "doorstep-client-token",
+];
 
 /// What doorstep says of a request to the portal.
 pub struct Said<'a> {
@@ -97,9 +101,15 @@ pub fn for_upstream(head: &mut RequestHeader, said: Said<'_>, config: &Config) -
         head.insert_header(http::header::AUTHORIZATION, authorization)?;
     }
     if let (Some(name), Some(who)) = (identity, said.identity) {
-        head.insert_header(name.clone(), http::HeaderValue::from_bytes(who.as_bytes()).map_err(|_| {
-            pingora::Error::explain(pingora::ErrorType::InvalidHTTPHeader, "a login that no header can hold")
-        })?)?;
+        head.insert_header(
+            name.clone(),
+            http::HeaderValue::from_bytes(who.as_bytes()).map_err(|_| {
+                pingora::Error::explain(
+                    pingora::ErrorType::InvalidHTTPHeader,
+                    "a login that no header can hold",
+                )
+            })?,
+        )?;
     }
     let public = &config.listen.public_url;
     head.insert_header(http::header::HOST, public.authority())?;
@@ -139,7 +149,10 @@ fn rewrite_origin(head: &mut RequestHeader, public: &Origin, upstream: &Origin) 
 /// Where a value cannot stand in a header.
 pub fn for_browser(head: &mut ResponseHeader, protected: bool, config: &Config) -> pingora::Result<()> {
     head.remove_header("service-worker-allowed");
-    let location = head.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
+    let location = head
+        .headers
+        .get(http::header::LOCATION)
+        .and_then(|value| value.to_str().ok());
     if let Some(public) = location.and_then(|location| public_location(location, config)) {
         head.insert_header(http::header::LOCATION, public)?;
     }
@@ -164,17 +177,32 @@ fn keep_private(head: &mut ResponseHeader) -> pingora::Result<()> {
     let mut kept: Vec<String> = Vec::new();
     for value in head.headers.get_all(http::header::CACHE_CONTROL) {
         let directives = value.to_str().unwrap_or_default().split(',').map(str::trim);
-        kept.extend(directives.filter(|directive| !is_shared(directive)).map(str::to_owned));
+        kept.extend(
+            directives
+                .filter(|directive| !is_shared(directive))
+                .map(str::to_owned),
+        );
     }
-    if !kept.iter().any(|directive| directive.eq_ignore_ascii_case("no-store")) {
+    if !kept
+        .iter()
+        .any(|directive| directive.eq_ignore_ascii_case("no-store"))
+    {
         kept.insert(0, "private".to_owned());
     }
     head.insert_header(http::header::CACHE_CONTROL, kept.join(", "))
 }
 
 fn is_shared(directive: &str) -> bool {
-    let name = directive.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
-    matches!(name.as_str(), "" | "public" | "s-maxage" | "proxy-revalidate" | "private" | "must-understand")
+    let name = directive
+        .split('=')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    matches!(
+        name.as_str(),
+        "" | "public" | "s-maxage" | "proxy-revalidate" | "private" | "must-understand"
+    )
 }
 
 #[cfg(test)]

@@ -85,12 +85,21 @@ impl Framing {
         };
         let (name, value) = line.split_at(colon);
         let value = value.get(1..).unwrap_or_default();
-        if value.iter().any(|byte| *byte < 0x20 && *byte != b'\t' || *byte == 0x7f) {
+        if value
+            .iter()
+            .any(|byte| *byte < 0x20 && *byte != b'\t' || *byte == 0x7f)
+        {
             return Err(Unclean::Bad("control bytes in a header"));
         }
         let folded: Vec<u8> = name
             .iter()
-            .map(|byte| if matches!(byte, b'_' | b'.') { b'-' } else { byte.to_ascii_lowercase() })
+            .map(|byte| {
+                if matches!(byte, b'_' | b'.') {
+                    b'-'
+                } else {
+                    byte.to_ascii_lowercase()
+                }
+            })
             .collect();
         match folded.as_slice() {
             b"content-length" => self.content_length(name, value),
@@ -113,7 +122,10 @@ impl Framing {
 
     fn transfer_encoding(&mut self, name: &[u8], value: &[u8]) -> Result<(), Unclean> {
         self.encodings += 1;
-        let plain = value.strip_prefix(b" ").unwrap_or(value).eq_ignore_ascii_case(b"chunked");
+        let plain = value
+            .strip_prefix(b" ")
+            .unwrap_or(value)
+            .eq_ignore_ascii_case(b"chunked");
         if !name.eq_ignore_ascii_case(b"transfer-encoding") || !plain {
             return Err(Unclean::Bad("a Transfer-Encoding other than chunked"));
         }
@@ -143,7 +155,11 @@ pub fn check_headers(
     if hosts.next().is_some() {
         return Err(Unclean::Bad("more than one Host"));
     }
-    let foreign = if is_http2 { Unclean::Misdirected } else { Unclean::Bad("the Host is not this one") };
+    let foreign = if is_http2 {
+        Unclean::Misdirected
+    } else {
+        Unclean::Bad("the Host is not this one")
+    };
     match (host, authority) {
         (None, None) => return Err(Unclean::Bad("no Host")),
         (Some(host), None) if !public.is_named_by(host) => return Err(foreign),
@@ -159,7 +175,10 @@ pub fn check_headers(
         return Err(Unclean::Bad("more than one Authorization"));
     }
     let expects = headers.get_all(EXPECT);
-    if expects.iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+    if expects
+        .iter()
+        .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+    {
         return Err(Unclean::Bad("an expectation that cannot be met"));
     }
     Ok(())
@@ -206,7 +225,10 @@ mod tests {
             "X: a\0b\r\n",
             "X\r\n",
         ] {
-            assert!(matches!(check_raw_head(&head(lines)), Err(Unclean::Bad(_))), "{lines:?}");
+            assert!(
+                matches!(check_raw_head(&head(lines)), Err(Unclean::Bad(_))),
+                "{lines:?}"
+            );
         }
         assert!(check_raw_head(b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
         assert!(check_raw_head(b"get / HTTP/1.1\r\nHost: a\r\n\r\n").is_err());
@@ -235,12 +257,21 @@ mod tests {
         assert!(check_headers(&headers, None, &public, false).is_ok());
         headers.append(HOST, "portal.example.com".parse().unwrap());
         assert!(check_headers(&headers, None, &public, false).is_err());
-        for host in ["", "evil.example.com", "portal.example.com.", "portal.example.com@evil", "portal.example.com:8443"] {
+        for host in [
+            "",
+            "evil.example.com",
+            "portal.example.com.",
+            "portal.example.com@evil",
+            "portal.example.com:8443",
+        ] {
             headers.insert(HOST, host.parse().unwrap());
             assert!(check_headers(&headers, None, &public, false).is_err(), "{host:?}");
         }
         let none = HeaderMap::new();
-        assert_eq!(check_headers(&none, Some("evil"), &public, true), Err(Unclean::Misdirected));
+        assert_eq!(
+            check_headers(&none, Some("evil"), &public, true),
+            Err(Unclean::Misdirected)
+        );
         assert!(check_headers(&none, Some("portal.example.com"), &public, true).is_ok());
     }
 }

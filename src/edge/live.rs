@@ -69,7 +69,11 @@ impl Slot {
     pub async fn must_close(&self, door: &Doorstep, stop: &Stop) {
         // Polled again with each step of the request that it stands beside, so no waker is needed.
         std::future::poll_fn(|_| {
-            if self.is_serving() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+            if self.is_serving() {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
         })
         .await;
         let mut unknown = 0;
@@ -111,17 +115,26 @@ impl Watched {
         }
         let (anonymous, pass_unknown) = {
             let settings = door.settings.load();
-            (settings.config.portal.rules.anonymous, super::door::passes_unknown(&settings.config))
+            (
+                settings.config.portal.rules.anonymous,
+                super::door::passes_unknown(&settings.config),
+            )
         };
         let ask = Ask {
             route: self.route,
-            presence: Presence::Session { level: &record.level, standing: standing.as_deref() },
+            presence: Presence::Session {
+                level: &record.level,
+                standing: standing.as_deref(),
+            },
             client: self.client,
             now,
             anonymous,
             pass_unknown,
         };
-        Some(matches!(decide(&ask), Verdict::Forward(..) | Verdict::Login(_) | Verdict::Logout))
+        Some(matches!(
+            decide(&ask),
+            Verdict::Forward(..) | Verdict::Login(_) | Verdict::Logout
+        ))
     }
 }
 

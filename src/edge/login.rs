@@ -18,7 +18,9 @@ use crate::access::{Accepted, LoginCheck, LoginOutcome, Unknown, Who, onward};
 use crate::clock::Timestamp;
 use crate::directory::{Actor, AuditEvent};
 use crate::gate::body::{BadBody, FormBody};
-use crate::gate::login::{Answer, Asked, Judgement, Told as LoginTold, judge, origin_allowed, told, username};
+use crate::gate::login::{
+    Answer, Asked, Judgement, Told as LoginTold, judge, origin_allowed, told, username,
+};
 use crate::gate::query::Fields;
 use crate::gate::rules::{LoginRule, UsernameSource};
 use crate::gate::whoami::Named;
@@ -42,7 +44,13 @@ type Outcome<T> = pingora::Result<Result<T, Unknown>>;
 
 impl<'a> LoginExchange<'a> {
     pub(super) fn new(door: &'a Door, arrival: Arrival, who: Who, rule: usize, classed: Classed) -> Self {
-        Self { door, arrival, who, rule, classed }
+        Self {
+            door,
+            arrival,
+            who,
+            rule,
+            classed,
+        }
     }
 
     /// Makes the exchange.
@@ -56,12 +64,20 @@ impl<'a> LoginExchange<'a> {
         let form = self.classed.form.take();
         let form = form.and_then(|form| form.or_else(|bad| by_answer(rule, bad)).ok());
         let Some(Ok(typed)) = form.map(|form| username(rule, &query, &form)) else {
-            return answer::plain(session, 400, "this login can be read in two ways, or names nobody").await.map(Ok);
+            return answer::plain(
+                session,
+                400,
+                "this login can be read in two ways, or names nobody",
+            )
+            .await
+            .map(Ok);
         };
         let public = config.listen.public_url.to_string();
         if !origin_allowed(rule, &public, &session.req_header().headers) {
             self.door.door.metrics.login("cross_site");
-            return answer::plain(session, 403, "this login was sent by a page of another site").await.map(Ok);
+            return answer::plain(session, 403, "this login was sent by a page of another site")
+                .await
+                .map(Ok);
         }
         let now = self.door.door.now();
         let tickets = match self.door.reserve(&self.arrival, typed.as_ref(), now).await {
@@ -77,7 +93,11 @@ impl<'a> LoginExchange<'a> {
             Ok(LoginCheck::Send) => {}
             Ok(LoginCheck::SomebodyElse) => return self.somebody_else(session, now).await,
             Ok(LoginCheck::Gone) => {
-                return self.door.tell(session, &self.arrival, &Told::Retry, None).await.map(Ok);
+                return self
+                    .door
+                    .tell(session, &self.arrival, &Told::Retry, None)
+                    .await
+                    .map(Ok);
             }
             Err(unknown) => return Ok(Err(unknown)),
         }
@@ -92,20 +112,38 @@ impl<'a> LoginExchange<'a> {
             Err(unknown) => return Ok(Err(unknown)),
         };
         let login = self.arrival.settings.config.portal.rules.login_page.address(None);
-        self.door.tell(session, &self.arrival, &Told::SignIn { login }, Some(cookie)).await.map(Ok)
+        self.door
+            .tell(session, &self.arrival, &Told::SignIn { login }, Some(cookie))
+            .await
+            .map(Ok)
     }
 
     async fn begin_anew(&self, now: Timestamp) -> Result<String, Unknown> {
         if let Who::Session(live) = &self.who {
             self.door.door.end_session(live).await?;
         }
-        let token =
-            self.door.door.begin_anonymous(&Vault::default(), None, self.arrival.client, now).await?;
+        let token = self
+            .door
+            .door
+            .begin_anonymous(&Vault::default(), None, self.arrival.client, now)
+            .await?;
         Ok(self.door.door.session_cookie(&token))
     }
 
-    async fn send(self, session: &mut Session, rule: &LoginRule, typed: Option<Login>, tickets: Vec<Ticket>) -> Outcome<()> {
-        let Self { door, arrival, who, classed, .. } = self;
+    async fn send(
+        self,
+        session: &mut Session,
+        rule: &LoginRule,
+        typed: Option<Login>,
+        tickets: Vec<Ticket>,
+    ) -> Outcome<()> {
+        let Self {
+            door,
+            arrival,
+            who,
+            classed,
+            ..
+        } = self;
         let credentials = match &who {
             Who::Session(live) if live.stored.record.level.holder().is_some() => Credentials::Vault,
             _ => Credentials::LoginJar,
@@ -120,7 +158,9 @@ impl<'a> LoginExchange<'a> {
             head.insert_header(ACCEPT_ENCODING, "identity")?;
         }
         let body = classed.body.unwrap_or_default();
-        let sent = door.exchange(&passage.arrival.settings.config, head, body, rule.timeout).await;
+        let sent = door
+            .exchange(&passage.arrival.settings.config, head, body, rule.timeout)
+            .await;
         let mut exchange = match sent {
             Ok(exchange) => exchange,
             Err(error) => return door.portal_down(session, &passage.arrival, &error).await.map(Ok),
@@ -130,7 +170,15 @@ impl<'a> LoginExchange<'a> {
                 Ok(Body::Whole(body)) => Some(body),
                 Ok(Body::TooLong) => {
                     exchange.finish().await;
-                    return Judged { door, passage, typed, tickets, told: LoginTold::default() }.neither(session, rule).await;
+                    return Judged {
+                        door,
+                        passage,
+                        typed,
+                        tickets,
+                        told: LoginTold::default(),
+                    }
+                    .neither(session, rule)
+                    .await;
                 }
                 Err(error) => return door.portal_down(session, &passage.arrival, &error).await.map(Ok),
             }
@@ -151,7 +199,13 @@ impl<'a> LoginExchange<'a> {
         };
         let judgement = judge(rule, &asked, &answer, now);
         let told = told(rule, &answer);
-        let judged = Judged { door, passage, typed, tickets, told };
+        let judged = Judged {
+            door,
+            passage,
+            typed,
+            tickets,
+            told,
+        };
         match judgement {
             Judgement::Refused => judged.refused(session, rule, exchange, read).await,
             Judgement::Accepted => judged.accepted(session, rule, exchange, read).await,
@@ -190,12 +244,21 @@ impl Judged<'_> {
                 if told == Told::LoginNotUnderstood {
                     return self.shut(session, "refused_but_signed_in").await;
                 }
-                return self.door.tell(session, &self.passage.arrival, &told, None).await.map(Ok);
+                return self
+                    .door
+                    .tell(session, &self.passage.arrival, &told, None)
+                    .await
+                    .map(Ok);
             }
             Err(unknown) => return Ok(Err(unknown)),
         }
         let client = self.passage.arrival.client;
-        if let Err(unknown) = self.door.door.note_judged(rule.path.as_str(), Judgement::Refused, client).await {
+        if let Err(unknown) = self
+            .door
+            .door
+            .note_judged(rule.path.as_str(), Judgement::Refused, client)
+            .await
+        {
             return Ok(Err(unknown));
         }
         if rule.failure.is_some()
@@ -237,14 +300,23 @@ impl Judged<'_> {
         }
         let typed = self.typed.as_ref().filter(|_| rule.failure.is_none());
         let tried = typed.map(|typed| typed.folded().to_owned());
-        let token = self.door.door.begin_anonymous(&vault, tried, self.passage.arrival.client, now).await?;
+        let token = self
+            .door
+            .door
+            .begin_anonymous(&vault, tried, self.passage.arrival.client, now)
+            .await?;
         Ok(Some(self.door.door.session_cookie(&token)))
     }
 
     fn store_into(&self, vault: &mut Vault, parted: &Parted) -> bool {
         let config = &self.passage.arrival.settings.config;
-        let hosts = [config.listen.public_url.host(), config.portal.upstream.origin.host()];
-        vault.main.store(&parted.kept, self.passage.arrival.target.path(), &hosts)
+        let hosts = [
+            config.listen.public_url.host(),
+            config.portal.upstream.origin.host(),
+        ];
+        vault
+            .main
+            .store(&parted.kept, self.passage.arrival.target.path(), &hosts)
     }
 
     /// The right password: what policy says.
@@ -258,13 +330,28 @@ impl Judged<'_> {
         let arrival = &self.passage.arrival;
         let config = &arrival.settings.config;
         let parted = take_set_cookies(&mut exchange.head, &config.portal.rules.pass_cookies);
-        let location = exchange.head.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+        let location = exchange
+            .head
+            .headers
+            .get(LOCATION)
+            .and_then(|value| value.to_str().ok());
         let waiting = crate::vault::Waiting {
-            location: location
-                .and_then(|location| onward(location, &arrival.target, &config.listen.public_url, &config.portal)),
+            location: location.and_then(|location| {
+                onward(
+                    location,
+                    &arrival.target,
+                    &config.listen.public_url,
+                    &config.portal,
+                )
+            }),
             cookies: parted.passed.clone(),
         };
-        if let Err(unknown) = self.door.door.note_judged(rule.path.as_str(), Judgement::Accepted, arrival.client).await {
+        if let Err(unknown) = self
+            .door
+            .door
+            .note_judged(rule.path.as_str(), Judgement::Accepted, arrival.client)
+            .await
+        {
             exchange.finish().await;
             return Ok(Err(unknown));
         }
@@ -324,7 +411,8 @@ impl Judged<'_> {
                 if let Err(unknown) = rewrite_for_browser(&mut exchange.head, &self.passage) {
                     return Ok(Err(unknown));
                 }
-                let is_redirect = exchange.head.status.is_redirection() && exchange.head.headers.contains_key(LOCATION);
+                let is_redirect =
+                    exchange.head.status.is_redirection() && exchange.head.headers.contains_key(LOCATION);
                 if let (true, Some(deep_link)) = (is_redirect, deep_link) {
                     exchange.head.insert_header(LOCATION, deep_link)?;
                 }
@@ -333,18 +421,21 @@ impl Judged<'_> {
             LoginOutcome::Challenge { token } => {
                 self.door.door.metrics.login("challenged");
                 let cookie = self.door.door.session_cookie(&token);
-                self.withhold(session, exchange, &Told::SecondFactor, Some(cookie)).await
+                self.withhold(session, exchange, &Told::SecondFactor, Some(cookie))
+                    .await
             }
             LoginOutcome::NotKnown => {
                 self.door.door.metrics.login("not_known");
                 let cookie = self.door.door.clear_session_cookie();
-                self.withhold(session, exchange, &Told::NotKnown, Some(cookie)).await
+                self.withhold(session, exchange, &Told::NotKnown, Some(cookie))
+                    .await
             }
             LoginOutcome::SomebodyElse => {
                 self.door.door.metrics.login("somebody_else");
                 let cookie = self.door.door.clear_session_cookie();
                 let login = config.portal.rules.login_page.address(None);
-                self.withhold(session, exchange, &Told::SignIn { login }, Some(cookie)).await
+                self.withhold(session, exchange, &Told::SignIn { login }, Some(cookie))
+                    .await
             }
             LoginOutcome::Overtaken => {
                 self.door.door.metrics.login("overtaken");
@@ -368,13 +459,21 @@ impl Judged<'_> {
         cookie: Option<String>,
     ) -> Outcome<()> {
         exchange.finish().await;
-        self.door.tell(session, &self.passage.arrival, told, cookie).await.map(Ok)
+        self.door
+            .tell(session, &self.passage.arrival, told, cookie)
+            .await
+            .map(Ok)
     }
 
     /// The answer fits neither success nor failure: it is shut, its jar thrown away, and reported.
     async fn neither(self, session: &mut Session, rule: &LoginRule) -> Outcome<()> {
         let client = self.passage.arrival.client;
-        if let Err(unknown) = self.door.door.note_judged(rule.path.as_str(), Judgement::Neither, client).await {
+        if let Err(unknown) = self
+            .door
+            .door
+            .note_judged(rule.path.as_str(), Judgement::Neither, client)
+            .await
+        {
             return Ok(Err(unknown));
         }
         self.shut(session, "neither").await
@@ -382,7 +481,9 @@ impl Judged<'_> {
 
     async fn shut(self, session: &mut Session, reason: &'static str) -> Outcome<()> {
         let Passage { arrival, who, .. } = &self.passage;
-        self.door.shut_login(session, arrival, who, self.typed.as_ref(), reason).await
+        self.door
+            .shut_login(session, arrival, who, self.typed.as_ref(), reason)
+            .await
     }
 
     /// Who the portal says it is, asked with the jar as the login leaves it.
@@ -393,7 +494,10 @@ impl Judged<'_> {
         }
         self.store_into(&mut vault, parted);
         let arrival = &self.passage.arrival;
-        Ok(self.door.identity(arrival, &vault.main, None, &self.told, self.typed.as_ref()).await)
+        Ok(self
+            .door
+            .identity(arrival, &vault.main, None, &self.told, self.typed.as_ref())
+            .await)
     }
 
     /// The portal accepted a login and then does not say whose: nothing is let through. A jar that kept its
@@ -407,7 +511,15 @@ impl Judged<'_> {
             },
             Who::Nobody | Who::Replaced => None,
         };
-        self.door.tell(session, &self.passage.arrival, &Told::PortalDown { status: 502 }, cookie).await.map(Ok)
+        self.door
+            .tell(
+                session,
+                &self.passage.arrival,
+                &Told::PortalDown { status: 502 },
+                cookie,
+            )
+            .await
+            .map(Ok)
     }
 
     /// A login that the rule takes for refused, but whose answer sets the portal's session for a stranger: what
@@ -415,8 +527,12 @@ impl Judged<'_> {
     async fn signed_in_all_the_same(&self, head: &ResponseHeader) -> Result<Option<Told>, Unknown> {
         let arrival = &self.passage.arrival;
         let rules = &arrival.settings.config.portal.rules;
-        let lines: Vec<&[u8]> =
-            head.headers.get_all(http::header::SET_COOKIE).iter().map(http::HeaderValue::as_bytes).collect();
+        let lines: Vec<&[u8]> = head
+            .headers
+            .get_all(http::header::SET_COOKIE)
+            .iter()
+            .map(http::HeaderValue::as_bytes)
+            .collect();
         let parted = part(&lines, &rules.pass_cookies);
         let (Some(probe), Credentials::LoginJar) = (&rules.who_am_i, self.passage.credentials) else {
             return Ok(None);
@@ -428,11 +544,13 @@ impl Judged<'_> {
         if !arrival.sets_session(&parted.kept) || !self.store_into(&mut vault, &parted) {
             return Ok(None);
         }
-        Ok(match self.door.ask_who(arrival, probe, &vault.main, None).await.named {
-            Named::Nobody => None,
-            Named::Somebody(_) => Some(Told::LoginNotUnderstood),
-            Named::Unknown => Some(Told::PortalDown { status: 502 }),
-        })
+        Ok(
+            match self.door.ask_who(arrival, probe, &vault.main, None).await.named {
+                Named::Nobody => None,
+                Named::Somebody(_) => Some(Told::LoginNotUnderstood),
+                Named::Unknown => Some(Told::PortalDown { status: 502 }),
+            },
+        )
     }
 }
 

@@ -31,11 +31,17 @@ impl Door {
             return Ok(false);
         }
         let path = arrival.target.path();
-        for entry in rules.exempt.iter().filter(|entry| entry.names(&arrival.method, path, arrival.client)) {
+        for entry in rules
+            .exempt
+            .iter()
+            .filter(|entry| entry.names(&arrival.method, path, arrival.client))
+        {
             let Some(client) = self.client_of(entry, &session.req_header().headers).await? else {
                 continue;
             };
-            self.door.note_exempt(entry.path.as_str(), client.as_deref(), arrival.client).await?;
+            self.door
+                .note_exempt(entry.path.as_str(), client.as_deref(), arrival.client)
+                .await?;
             self.door.metrics.exempted();
             return Ok(true);
         }
@@ -44,7 +50,11 @@ impl Door {
 
     /// `None`: the entry asks for a token, and this is none. `Some(None)`: it asks for none.
     #[allow(clippy::option_option)]
-    async fn client_of(&self, entry: &Exempt, headers: &HeaderMap) -> Result<Option<Option<String>>, Unknown> {
+    async fn client_of(
+        &self,
+        entry: &Exempt,
+        headers: &HeaderMap,
+    ) -> Result<Option<Option<String>>, Unknown> {
         if !entry.token {
             return Ok(Some(None));
         }
@@ -52,7 +62,11 @@ impl Door {
         let (Some(token), None) = (tokens.next().and_then(|token| token.to_str().ok()), tokens.next()) else {
             return Ok(None);
         };
-        let client = self.door.directory.client_of_token(token, self.door.now()).await?;
+        let client = self
+            .door
+            .directory
+            .client_of_token(token, self.door.now())
+            .await?;
         Ok(client.map(Some))
     }
 }

@@ -1,6 +1,5 @@
 //! The ops address: the same bridge, another router. Served by pingora, so that a takeover carries it along.
 
-
 use async_trait::async_trait;
 use axum::Router;
 use pingora::proxy::{ProxyHttp, Session};
@@ -29,6 +28,9 @@ impl ProxyHttp for OpsHooks {
     }
 
     async fn upstream_peer(&self, _session: &mut Session, _ctx: &mut ()) -> Result<Box<HttpPeer>> {
-        Err(Error::explain(ErrorType::InternalError, "the ops address forwards nothing"))
+        Err(Error::explain(
+            ErrorType::InternalError,
+            "the ops address forwards nothing",
+        ))
     }
 }

@@ -32,12 +32,14 @@ pub enum BodyRefused {
 ///
 /// # Errors
 /// Where the client is gone; the inner error where a bound was passed.
-pub async fn read_body(
-    session: &mut Session,
-    limit: usize,
-) -> pingora::Result<Result<Bytes, BodyRefused>> {
-    let declared = session.get_header(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if declared.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > limit) {
+pub async fn read_body(session: &mut Session, limit: usize) -> pingora::Result<Result<Bytes, BodyRefused>> {
+    let declared = session
+        .get_header(http::header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok());
+    if declared
+        .and_then(|text| text.parse::<usize>().ok())
+        .is_some_and(|length| length > limit)
+    {
         return Ok(Err(BodyRefused::TooLarge));
     }
     if session.get_header(http::header::EXPECT).is_some() {
@@ -53,7 +55,9 @@ pub async fn read_body(
         }
         Ok(Ok(body.freeze()))
     };
-    tokio::time::timeout(BODY_TIME, read).await.unwrap_or(Ok(Err(BodyRefused::TooSlow)))
+    tokio::time::timeout(BODY_TIME, read)
+        .await
+        .unwrap_or(Ok(Err(BodyRefused::TooSlow)))
 }
 
 /// Answers a body that was not read, and closes the connection.
@@ -96,7 +100,11 @@ pub async fn serve(
 fn to_request(session: &Session, body: Bytes) -> Option<Request<Body>> {
     let head = session.req_header();
     let path = std::str::from_utf8(head.raw_path()).ok()?;
-    let mut request = Request::builder().method(head.method.clone()).uri(path).body(Body::from(body)).ok()?;
+    let mut request = Request::builder()
+        .method(head.method.clone())
+        .uri(path)
+        .body(Body::from(body))
+        .ok()?;
     *request.headers_mut() = head.headers.clone();
     Some(request)
 }

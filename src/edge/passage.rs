@@ -59,7 +59,10 @@ impl Passage {
         // Whatever goes up, nothing that either jar holds comes from the browser.
         let pairs = arrival.cookies.pairs.iter();
         let foreign = BrowserCookies {
-            pairs: pairs.filter(|(name, _)| !vault.main.holds(name) && !vault.public.holds(name)).cloned().collect(),
+            pairs: pairs
+                .filter(|(name, _)| !vault.main.holds(name) && !vault.public.holds(name))
+                .cloned()
+                .collect(),
         };
         let cookie = foreign.upstream(pass, jar, arrival.target.path());
         let owed = match vault.waiting {
@@ -67,8 +70,10 @@ impl Passage {
             _ => Vec::new(),
         };
         let in_vault = credentials == Credentials::Vault;
-        let authorization =
-            arrival.authorization.clone().filter(|value| in_vault && is_bound(&vault.bound, value));
+        let authorization = arrival
+            .authorization
+            .clone()
+            .filter(|value| in_vault && is_bound(&vault.bound, value));
         let rules = &arrival.settings.config.portal.rules;
         let query = arrival.target.query().filter(|_| in_vault && rules.has_bearer());
         let cleaned = query.and_then(|query| {
@@ -99,7 +104,10 @@ impl Passage {
     /// Never: there is no vault to open.
     pub fn exempt(arrival: Arrival, route: Route) -> Result<Self, Unknown> {
         let authorization = arrival.authorization.clone();
-        Ok(Self { authorization, ..Self::new(arrival, Who::Nobody, route, Credentials::None)? })
+        Ok(Self {
+            authorization,
+            ..Self::new(arrival, Who::Nobody, route, Credentials::None)?
+        })
     }
 
     /// The same, with a session cookie that its answer brings.
@@ -140,7 +148,10 @@ impl Passage {
             overrides: let_in && matches!(self.route, Route::Protected | Route::Ambiguous),
         };
         headers::for_upstream(head, said, &self.arrival.settings.config)?;
-        let target = self.target.as_deref().unwrap_or_else(|| self.arrival.target.path_and_query());
+        let target = self
+            .target
+            .as_deref()
+            .unwrap_or_else(|| self.arrival.target.path_and_query());
         if target.as_bytes() != head.raw_path() {
             // A session in the path was taken out before the request was classed.
             let uri = target.parse().map_err(|_| {
@@ -185,7 +196,8 @@ impl Passage {
         if self.owed.is_empty() {
             return Ok(());
         }
-        door.change_vault(session, door.now(), |vault| vault.waiting.take().is_some()).await?;
+        door.change_vault(session, door.now(), |vault| vault.waiting.take().is_some())
+            .await?;
         for owed in &self.owed {
             append_cookie(head, owed);
         }
@@ -200,7 +212,10 @@ impl Passage {
         }
         let now = door.now();
         let config = &self.arrival.settings.config;
-        let hosts = [config.listen.public_url.host(), config.portal.upstream.origin.host()];
+        let hosts = [
+            config.listen.public_url.host(),
+            config.portal.upstream.origin.host(),
+        ];
         let path = self.arrival.target.path();
         // I4: asked about before the vault is used again.
         let watched = self.credentials == Credentials::Vault
@@ -222,7 +237,9 @@ impl Passage {
                 if !store(&mut vault) {
                     return Ok(None);
                 }
-                let token = door.begin_anonymous(&vault, None, self.arrival.client, now).await?;
+                let token = door
+                    .begin_anonymous(&vault, None, self.arrival.client, now)
+                    .await?;
                 Ok(Some(door.session_cookie(&token)))
             }
         }
@@ -253,7 +270,12 @@ impl Passage {
 /// Takes every Set-Cookie out of an answer's head, parted into what the vault keeps and what passes.
 pub fn take_set_cookies(head: &mut ResponseHeader, pass: &[crate::gate::Glob]) -> Parted {
     let parted = {
-        let lines: Vec<&[u8]> = head.headers.get_all(SET_COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        let lines: Vec<&[u8]> = head
+            .headers
+            .get_all(SET_COOKIE)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
         part(&lines, pass)
     };
     head.remove_header(&SET_COOKIE);
@@ -269,4 +291,3 @@ pub fn append_cookie(head: &mut ResponseHeader, line: &str) {
         let _ = head.append_header(SET_COOKIE, value);
     }
 }
-

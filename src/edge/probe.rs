@@ -78,7 +78,11 @@ impl Door {
             Err(error) => {
                 self.door.metrics.probed("unknown");
                 tracing::warn!(request_id = arrival.request_id, error = ?error.etype(), "who-am-I is not answered");
-                Saying { named: Named::Unknown, lines: Vec::new(), path }
+                Saying {
+                    named: Named::Unknown,
+                    lines: Vec::new(),
+                    path,
+                }
             }
         }
     }
@@ -134,17 +138,27 @@ impl Door {
     ) -> Identity {
         let Some(probe) = &arrival.settings.config.portal.rules.who_am_i else {
             return match (&told.name, typed) {
-                (Some(Some(name)), _) => Identity::Is { login: name.clone(), said: true, lines: None },
-                (None, Some(typed)) => Identity::Is { login: typed.clone(), said: false, lines: None },
+                (Some(Some(name)), _) => Identity::Is {
+                    login: name.clone(),
+                    said: true,
+                    lines: None,
+                },
+                (None, Some(typed)) => Identity::Is {
+                    login: typed.clone(),
+                    said: false,
+                    lines: None,
+                },
                 (Some(None), _) | (None, None) => Identity::Nobody,
             };
         };
         let bearer = told.bearer.as_ref().and_then(as_bearer);
         let saying = self.ask_who(arrival, probe, jar, authorization.or(bearer)).await;
         match saying.named {
-            Named::Somebody(login) => {
-                Identity::Is { login, said: true, lines: Some((saying.lines, saying.path)) }
-            }
+            Named::Somebody(login) => Identity::Is {
+                login,
+                said: true,
+                lines: Some((saying.lines, saying.path)),
+            },
             Named::Nobody => Identity::Nobody,
             Named::Unknown => Identity::Unknown,
         }
@@ -165,14 +179,19 @@ impl Door {
             None => Ok(Ok(Proof::Goes(Box::new(who)))),
             Some(Named::Unknown) => {
                 self.door.metrics.portal_down();
-                self.tell(session, arrival, &Told::PortalDown { status: 502 }, None).await?;
+                self.tell(session, arrival, &Told::PortalDown { status: 502 }, None)
+                    .await?;
                 Ok(Ok(Proof::Answered))
             }
             Some(Named::Somebody(_)) => Ok(Ok(Proof::Ended)),
             // Proven: read anew, for the vault has changed.
             Some(Named::Nobody) => {
                 let token = arrival.token();
-                Ok(self.door.who(token, self.door.now()).await.map(|who| Proof::Goes(Box::new(who))))
+                Ok(self
+                    .door
+                    .who(token, self.door.now())
+                    .await
+                    .map(|who| Proof::Goes(Box::new(who))))
             }
         }
     }
@@ -198,7 +217,14 @@ impl Door {
             Named::Somebody(name) if self.door.names_holder(name, holder).await? => {}
             Named::Somebody(name) => {
                 self.door.end_session(live).await?;
-                self.door.note_drift("another_name", arrival.target.path(), Some(&holder.login), arrival.client).await?;
+                self.door
+                    .note_drift(
+                        "another_name",
+                        arrival.target.path(),
+                        Some(&holder.login),
+                        arrival.client,
+                    )
+                    .await?;
                 return Ok(Some(Named::Somebody(name.clone())));
             }
         }

@@ -41,7 +41,11 @@ impl ProxyHttp for Hooks {
 
     async fn upstream_peer(&self, _session: &mut Session, known: &mut Known) -> Result<Box<HttpPeer>> {
         let passage = forwarded(known)?;
-        Ok(Box::new(self.0.upstream.peer(&passage.arrival.settings.config.portal.upstream)?))
+        Ok(Box::new(
+            self.0
+                .upstream
+                .peer(&passage.arrival.settings.config.portal.upstream)?,
+        ))
     }
 
     async fn upstream_request_filter(
@@ -71,7 +75,10 @@ impl ProxyHttp for Hooks {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, known: &mut Known) -> FailToProxy {
-        let failed = FailToProxy { error_code: gateway_status(error), can_reuse_downstream: false };
+        let failed = FailToProxy {
+            error_code: gateway_status(error),
+            can_reuse_downstream: false,
+        };
         if session.response_written().is_some() || error.esource() == &ErrorSource::Downstream {
             return failed;
         }
@@ -84,7 +91,10 @@ impl ProxyHttp for Hooks {
             }
         };
         let (asker, name) = match &known.0 {
-            Some(passage) => (passage.arrival.asker, passage.arrival.settings.config.portal.name.clone()),
+            Some(passage) => (
+                passage.arrival.asker,
+                passage.arrival.settings.config.portal.name.clone(),
+            ),
             None => (Asker::Page, String::new()),
         };
         session.set_keepalive(None);
@@ -114,7 +124,10 @@ pub(super) fn gateway_status(error: &Error) -> u16 {
 }
 
 fn forwarded(known: &Known) -> Result<&Passage> {
-    known.0.as_deref().ok_or_else(|| Error::explain(ErrorType::InternalError, "nothing was decided"))
+    known
+        .0
+        .as_deref()
+        .ok_or_else(|| Error::explain(ErrorType::InternalError, "nothing was decided"))
 }
 
 /// A WebSocket or an event stream.

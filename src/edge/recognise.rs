@@ -57,8 +57,13 @@ impl Door {
         let Some(probe) = &rules.who_am_i else {
             return Ok(Ok(Recognised::Nobody(exchange)));
         };
-        let lines: Vec<&[u8]> =
-            exchange.head.headers.get_all(http::header::SET_COOKIE).iter().map(http::HeaderValue::as_bytes).collect();
+        let lines: Vec<&[u8]> = exchange
+            .head
+            .headers
+            .get_all(http::header::SET_COOKIE)
+            .iter()
+            .map(http::HeaderValue::as_bytes)
+            .collect();
         let kept = part(&lines, &rules.pass_cookies).kept;
         if !arrival.sets_session(&kept) {
             return Ok(Ok(Recognised::Nobody(exchange)));
@@ -83,17 +88,27 @@ impl Door {
             Named::Unknown => {
                 exchange.finish().await;
                 self.door.metrics.portal_down();
-                self.tell(session, arrival, &Told::PortalDown { status: 502 }, None).await?;
+                self.tell(session, arrival, &Told::PortalDown { status: 502 }, None)
+                    .await?;
                 Ok(Ok(Recognised::Done))
             }
             Named::Somebody(name) => {
                 self.door.metrics.login("recognised");
                 let parted = take_set_cookies(&mut exchange.head, &rules.pass_cookies);
-                let location = exchange.head.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+                let location = exchange
+                    .head
+                    .headers
+                    .get(LOCATION)
+                    .and_then(|value| value.to_str().ok());
                 let config = &arrival.settings.config;
                 let waiting = Waiting {
                     location: location.and_then(|location| {
-                        onward(location, &arrival.target, &config.listen.public_url, &config.portal)
+                        onward(
+                            location,
+                            &arrival.target,
+                            &config.listen.public_url,
+                            &config.portal,
+                        )
                     }),
                     cookies: parted.passed.clone(),
                 };
@@ -109,7 +124,8 @@ impl Door {
                     now: self.door.now(),
                 };
                 let outcome = self.door.login_accepted(accepted).await;
-                self.settle_recognised(session, passage, exchange, outcome, &parted.passed).await
+                self.settle_recognised(session, passage, exchange, outcome, &parted.passed)
+                    .await
             }
         }
     }
@@ -132,7 +148,9 @@ impl Door {
                 exchange.stream(session).await?;
                 return Ok(Ok(Recognised::Done));
             }
-            Ok(LoginOutcome::Challenge { token }) => (Told::SecondFactor, Some(self.door.session_cookie(&token))),
+            Ok(LoginOutcome::Challenge { token }) => {
+                (Told::SecondFactor, Some(self.door.session_cookie(&token)))
+            }
             Ok(LoginOutcome::NotKnown) => (Told::NotKnown, Some(self.door.clear_session_cookie())),
             Ok(LoginOutcome::SomebodyElse | LoginOutcome::Overtaken) => (Told::Retry, None),
             Err(unknown) => {

@@ -79,7 +79,10 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     ops_service.add_tcp(&ops_address.to_string());
     ops_service.threads = Some(1);
     let ops_handle = server.add_service(ops_service);
-    let public_app = Guarded { proxy: Arc::new(http_proxy(&conf, Hooks(Arc::clone(&door)))), door };
+    let public_app = Guarded {
+        proxy: Arc::new(http_proxy(&conf, Hooks(Arc::clone(&door)))),
+        door,
+    };
     let mut public_service = Service::new("public".into(), public_app);
     public_service.add_listener(public_listener(&listen)?);
     let public_handle = server.add_service(public_service);
@@ -99,7 +102,12 @@ fn server_conf(config: &Config) -> ServerConf {
         grace_period_seconds: Some(config.listen.drain.as_secs().max(1)),
         graceful_shutdown_timeout_seconds: Some(1),
         upstream_keepalive_pool_size: KEPT_CONNECTIONS,
-        ca_file: config.portal.upstream.ca.as_deref().map(|path| path.display().to_string()),
+        ca_file: config
+            .portal
+            .upstream
+            .ca
+            .as_deref()
+            .map(|path| path.display().to_string()),
         ..ServerConf::default()
     }
 }

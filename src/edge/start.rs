@@ -65,7 +65,9 @@ async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn SessionStore>> {
     Ok(match &config.sessions.store {
         StoreSettings::Memory => Arc::new(MemoryStore::new()),
         StoreSettings::Redis(url) => Arc::new(
-            RedisStore::connect(url.reveal()).await.context("[sessions] store: is the server running?")?,
+            RedisStore::connect(url.reveal())
+                .await
+                .context("[sessions] store: is the server running?")?,
         ),
     })
 }

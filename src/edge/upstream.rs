@@ -27,7 +27,12 @@ pub struct Upstream {
 impl Upstream {
     /// Looks the portal's name up; an old address is kept where the look-up fails.
     pub async fn resolve(&self, upstream: &config::Upstream) {
-        let host = upstream.origin.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = upstream
+            .origin
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         match tokio::net::lookup_host((host.as_str(), upstream.origin.port())).await {
             Ok(mut addresses) => {
                 if let Some(address) = addresses.next() {

@@ -101,8 +101,14 @@ impl FormBody {
             }
             other if bytes.is_empty() && !other.is_empty() => Self::default(),
             other if is_json(other) => {
-                let json = parameters_are_harmless(parameters, false).ok().and_then(|()| Json::read(bytes));
-                Self { kind: FormKind::Json, fields: Fields::default(), json }
+                let json = parameters_are_harmless(parameters, false)
+                    .ok()
+                    .and_then(|()| Json::read(bytes));
+                Self {
+                    kind: FormKind::Json,
+                    fields: Fields::default(),
+                    json,
+                }
             }
             other if other.contains('/') && !other.contains("form") => return Err(BadBody::OtherType),
             _ => return Err(BadBody::ContentTypes),

@@ -199,7 +199,10 @@ impl<'a> Classing<'a> {
 
     fn all_by_answer(&self, rules: &[usize]) -> bool {
         let by_answer = |index: &usize| {
-            self.rules.logins.get(*index).is_some_and(|rule| rule.username == UsernameSource::Answer)
+            self.rules
+                .logins
+                .get(*index)
+                .is_some_and(|rule| rule.username == UsernameSource::Answer)
         };
         rules.iter().all(by_answer)
     }
@@ -298,7 +301,12 @@ impl<'a> Classing<'a> {
                 .any(|known| same_name(name, known))
                 || cookies.iter().any(|glob| glob.matches_folded(name.trim()))
         };
-        let in_json = |json: &Json| self.rules.session_parameters.iter().any(|name| json.mentions(name));
+        let in_json = |json: &Json| {
+            self.rules
+                .session_parameters
+                .iter()
+                .any(|name| json.mentions(name))
+        };
         self.query.names().any(can_carry)
             || self.form().is_some_and(|form| form.names().any(can_carry))
             || self.json().is_some_and(in_json)
@@ -344,7 +352,10 @@ impl<'a> Classing<'a> {
 
     fn is_mentioned(&self, field: &str) -> bool {
         !self.query.mentions(field).is_empty()
-            || self.body.and_then(Result::ok).is_some_and(|body| body.mentions(field))
+            || self
+                .body
+                .and_then(Result::ok)
+                .is_some_and(|body| body.mentions(field))
     }
 
     fn json(&self) -> Option<&'a Json> {

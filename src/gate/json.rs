@@ -23,11 +23,21 @@ impl JsonPointer {
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("{text:?} is no JSON pointer (RFC 6901); it looks like \"/user/name\"");
         let rest = text.strip_prefix('/').ok_or_else(wrong)?;
-        let tokens: Vec<String> = rest.split('/').map(unescape).collect::<Option<_>>().ok_or_else(wrong)?;
-        if tokens.iter().any(|token| token.is_empty() || token.chars().any(char::is_control)) {
+        let tokens: Vec<String> = rest
+            .split('/')
+            .map(unescape)
+            .collect::<Option<_>>()
+            .ok_or_else(wrong)?;
+        if tokens
+            .iter()
+            .any(|token| token.is_empty() || token.chars().any(char::is_control))
+        {
             return Err(wrong());
         }
-        Ok(Self { source: text.to_owned(), tokens })
+        Ok(Self {
+            source: text.to_owned(),
+            tokens,
+        })
     }
 
     /// As it was written.
@@ -122,7 +132,11 @@ impl Json {
                 None => return Found::Absent,
             }
         }
-        if *here == Self::Null { Found::Absent } else { Found::One(here) }
+        if *here == Self::Null {
+            Found::Absent
+        } else {
+            Found::One(here)
+        }
     }
 
     /// Whether the one value at `pointer` is `wanted`.
@@ -166,7 +180,10 @@ impl Json {
 }
 
 fn same_key(one: &str, other: &str) -> bool {
-    let bare = |text: &str| text.trim_matches(|c: char| c.is_whitespace() || c.is_control()).to_lowercase();
+    let bare = |text: &str| {
+        text.trim_matches(|c: char| c.is_whitespace() || c.is_control())
+            .to_lowercase()
+    };
     one == other || bare(one) == bare(other)
 }
 
@@ -248,7 +265,11 @@ mod tests {
             (r#"{"x":1,"x":2,"user":"anna"}"#, "/user", "anna"),
         ] {
             let json = Json::read(document.as_bytes()).unwrap();
-            assert_eq!(json.at(&pointer(at)), Found::One(&Json::Text(found.into())), "{document}");
+            assert_eq!(
+                json.at(&pointer(at)),
+                Found::One(&Json::Text(found.into())),
+                "{document}"
+            );
         }
         for document in [
             r#"{"user":{"name":"anna","name":"ben"}}"#,
@@ -261,7 +282,14 @@ mod tests {
             let json = Json::read(document.as_bytes()).unwrap();
             assert_eq!(json.at(&pointer("/user/name")), Found::Twice, "{document}");
         }
-        for document in [r#"{"user":{"name":null}}"#, r#"{"user":"anna"}"#, "{}", "[]", "\"anna\"", "7"] {
+        for document in [
+            r#"{"user":{"name":null}}"#,
+            r#"{"user":"anna"}"#,
+            "{}",
+            "[]",
+            "\"anna\"",
+            "7",
+        ] {
             let json = Json::read(document.as_bytes()).unwrap();
             assert_eq!(json.at(&pointer("/user/name")), Found::Absent, "{document}");
         }
@@ -269,7 +297,10 @@ mod tests {
 
     #[test]
     fn i4_what_two_parsers_read_in_two_ways_is_no_document() {
-        let utf16: Vec<u8> = "{\"user\":\"anna\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let utf16: Vec<u8> = "{\"user\":\"anna\"}"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
         let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
         for bytes in [
             "\u{feff}{\"user\":\"anna\"}".as_bytes(),
@@ -284,7 +315,11 @@ mod tests {
             b"",
             deep.as_bytes(),
         ] {
-            assert!(Json::read(bytes).is_none(), "{:?}", String::from_utf8_lossy(bytes));
+            assert!(
+                Json::read(bytes).is_none(),
+                "{:?}",
+                String::from_utf8_lossy(bytes)
+            );
         }
     }
 

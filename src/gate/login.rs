@@ -54,7 +54,11 @@ fn in_json(
 ) -> Result<Login, BadLogin> {
     let Some(json) = &body.json else {
         let unreadable = body.kind == FormKind::Json;
-        return Err(if unreadable { BadLogin::Unreadable } else { BadLogin::Missing });
+        return Err(if unreadable {
+            BadLogin::Unreadable
+        } else {
+            BadLogin::Missing
+        });
     };
     let text = match json.at(pointer) {
         Found::One(Json::Text(text)) => text,
@@ -168,7 +172,10 @@ pub struct Told {
 pub fn told(rule: &LoginRule, answer: &Answer<'_>) -> Told {
     let text = |pointer: &JsonPointer| answer.json_name(pointer);
     Told {
-        name: rule.answer.as_ref().map(|pointer| text(pointer).and_then(|name| Login::parse(&name).ok())),
+        name: rule
+            .answer
+            .as_ref()
+            .map(|pointer| text(pointer).and_then(|name| Login::parse(&name).ok())),
         bearer: rule.bearer.as_ref().and_then(text).map(Redacted::new),
     }
 }

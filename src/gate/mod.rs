@@ -14,9 +14,9 @@ pub mod query;
 mod reading;
 pub mod route;
 pub mod rules;
-pub mod whoami;
 #[cfg(test)]
 mod sample;
+pub mod whoami;
 
 pub use body::{BadBody, FormBody};
 pub use decide::{Ask, Asker, Credentials, Presence, Refusal, Verdict, decide, still_stands};

@@ -48,7 +48,9 @@ impl PortalRules {
 
     /// Whether HTTP Basic is the only way to sign in: there is no login page then.
     pub fn only_basic(&self) -> bool {
-        self.logins.iter().all(|rule| rule.username == UsernameSource::Basic)
+        self.logins
+            .iter()
+            .all(|rule| rule.username == UsernameSource::Basic)
     }
 
     /// Whether some login's answer carries a bearer token.

@@ -75,7 +75,9 @@ impl WhoAmI {
     }
 
     fn means_nobody(&self, name: &Login) -> bool {
-        self.nobody.iter().any(|nobody| Login::parse(nobody).is_ok_and(|nobody| nobody == *name))
+        self.nobody
+            .iter()
+            .any(|nobody| Login::parse(nobody).is_ok_and(|nobody| nobody == *name))
     }
 }
 
@@ -134,7 +136,11 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        probe.read(&Answer { status, headers: &map, body: Some(body.as_bytes()) })
+        probe.read(&Answer {
+            status,
+            headers: &map,
+            body: Some(body.as_bytes()),
+        })
     }
 
     fn anna() -> Named {
@@ -159,13 +165,19 @@ mod tests {
         ] {
             assert_eq!(said(&json, status, &[], body), expected, "{status} {body}");
         }
-        assert_eq!(said(&json, 200, &[("content-encoding", "gzip")], "{}"), Named::Unknown);
+        assert_eq!(
+            said(&json, 200, &[("content-encoding", "gzip")], "{}"),
+            Named::Unknown
+        );
         let page = probe(Naming::Body(BytesRegex::new("user=([a-z]+)").unwrap()));
         assert_eq!(said(&page, 200, &[], "user=anna user=anna"), anna());
         assert_eq!(said(&page, 200, &[], "user=anna user=ben"), Named::Nobody);
         let header = probe(Naming::Header(HeaderName::from_static("x-user")));
         assert_eq!(said(&header, 200, &[("x-user", "anna")], ""), anna());
-        assert_eq!(said(&header, 200, &[("x-user", "anna"), ("x-user", "ben")], ""), Named::Nobody);
+        assert_eq!(
+            said(&header, 200, &[("x-user", "anna"), ("x-user", "ben")], ""),
+            Named::Nobody
+        );
         assert_eq!(said(&header, 200, &[], ""), Named::Nobody);
     }
 }

@@ -58,7 +58,9 @@ impl Drift {
     /// Gives a warning. Whether it is to be audited now: once an hour for each reason and path.
     pub fn warn(&self, reason: &'static str, path: &str, now: Timestamp) -> bool {
         let mut noticed = self.lock();
-        noticed.warnings.retain(|_, warning| now.since(warning.last) < STANDS);
+        noticed
+            .warnings
+            .retain(|_, warning| now.since(warning.last) < STANDS);
         let key = (reason, path.to_owned());
         if let Some(warning) = noticed.warnings.get_mut(&key) {
             warning.last = now;
@@ -71,15 +73,26 @@ impl Drift {
         if noticed.warnings.len() >= MOST {
             return false;
         }
-        noticed.warnings.insert(key, Warning { last: now, audited: now });
+        noticed.warnings.insert(
+            key,
+            Warning {
+                last: now,
+                audited: now,
+            },
+        );
         true
     }
 
     /// The warnings that stand, in words.
     pub fn warnings(&self, now: Timestamp) -> Vec<String> {
         let noticed = self.lock();
-        let standing = noticed.warnings.iter().filter(|(_, warning)| now.since(warning.last) < STANDS);
-        standing.map(|((reason, path), _)| format!("{} ({path})", in_words(reason))).collect()
+        let standing = noticed
+            .warnings
+            .iter()
+            .filter(|(_, warning)| now.since(warning.last) < STANDS);
+        standing
+            .map(|((reason, path), _)| format!("{} ({path})", in_words(reason)))
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Noticed> {
@@ -131,7 +144,12 @@ impl Tally {
                 *share += step;
             }
         }
-        shares.iter().zip(&self.usual).map(|(now, usual): (&f64, &f64)| (now - usual).abs()).sum::<f64>() / 2.0
+        shares
+            .iter()
+            .zip(&self.usual)
+            .map(|(now, usual): (&f64, &f64)| (now - usual).abs())
+            .sum::<f64>()
+            / 2.0
     }
 }
 
@@ -147,10 +165,16 @@ mod tests {
     fn a_sudden_change_of_the_shares_is_noticed_and_an_even_one_is_not() {
         let drift = Drift::default();
         for number in 0..200 {
-            let usual = if number % 4 == 0 { Judgement::Refused } else { Judgement::Accepted };
+            let usual = if number % 4 == 0 {
+                Judgement::Refused
+            } else {
+                Judgement::Accepted
+            };
             assert!(!drift.judged("/login", usual), "{number}");
         }
-        let sudden = (0..20).filter(|_| drift.judged("/login", Judgement::Refused)).count();
+        let sudden = (0..20)
+            .filter(|_| drift.judged("/login", Judgement::Refused))
+            .count();
         assert!(sudden > 0 && sudden < 20);
         assert!(!drift.judged("/other", Judgement::Refused));
     }

@@ -30,6 +30,10 @@ pub async fn readyz(State(door): State<Arc<Doorstep>>) -> Response {
         "listener": word(listening),
         "warnings": door.metrics.drift.warnings(door.now()),
     }));
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, body).into_response()
 }

@@ -31,8 +31,15 @@ pub struct Metrics {
 }
 
 /// How a request was decided; resolved once, so that counting is one addition.
-const OUTCOMES: [&str; 7] =
-    ["own", "forwarded", "forwarded_anonymous", "login", "logout", "sign_in", "refused"];
+const OUTCOMES: [&str; 7] = [
+    "own",
+    "forwarded",
+    "forwarded_anonymous",
+    "login",
+    "logout",
+    "sign_in",
+    "refused",
+];
 
 impl Metrics {
     /// New counters, all at zero.
@@ -44,22 +51,62 @@ impl Metrics {
         let family = |name: &str, help: &str, label: &str| {
             let counters = IntCounterVec::new(Opts::new(name, help), &[label])
                 .expect("the names of metrics are well formed");
-            registry.register(Box::new(counters.clone())).expect("each metric is registered once");
+            registry
+                .register(Box::new(counters.clone()))
+                .expect("each metric is registered once");
             counters
         };
-        let requests = family("doorstep_requests_total", "Requests, by how they were decided.", "outcome");
-        let refused = family("doorstep_refused_heads_total", "Requests refused unread.", "reason");
-        let logins = family("doorstep_logins_total", "Logins sent by browsers, by what became of them.", "outcome");
-        let factors = family("doorstep_factor_attempts_total", "Typed tokens, by verdict.", "verdict");
-        let unknown = family("doorstep_unknown_total", "Look-ups that could not be answered.", "source");
-        let portal_down = IntCounter::new("doorstep_portal_down_total", "Requests the portal did not answer.")
-            .expect("the names of metrics are well formed");
-        registry.register(Box::new(portal_down.clone())).expect("each metric is registered once");
-        let drifts = family("doorstep_portal_drift_total", "What the portal's rules do not say.", "reason");
-        let probes = family("doorstep_who_am_i_total", "Who-am-I probes, by what the portal said.", "answer");
-        let exempted = IntCounter::new("doorstep_exempt_total", "Requests of machine clients that need no second factor.")
-            .expect("the names of metrics are well formed");
-        registry.register(Box::new(exempted.clone())).expect("each metric is registered once");
+        let requests = family(
+            "doorstep_requests_total",
+            "Requests, by how they were decided.",
+            "outcome",
+        );
+        let refused = family(
+            "doorstep_refused_heads_total",
+            "Requests refused unread.",
+            "reason",
+        );
+        let logins = family(
+            "doorstep_logins_total",
+            "Logins sent by browsers, by what became of them.",
+            "outcome",
+        );
+        let factors = family(
+            "doorstep_factor_attempts_total",
+            "Typed tokens, by verdict.",
+            "verdict",
+        );
+        let unknown = family(
+            "doorstep_unknown_total",
+            "Look-ups that could not be answered.",
+            "source",
+        );
+        let portal_down = IntCounter::new(
+            "doorstep_portal_down_total",
+            "Requests the portal did not answer.",
+        )
+        .expect("the names of metrics are well formed");
+        registry
+            .register(Box::new(portal_down.clone()))
+            .expect("each metric is registered once");
+        let drifts = family(
+            "doorstep_portal_drift_total",
+            "What the portal's rules do not say.",
+            "reason",
+        );
+        let probes = family(
+            "doorstep_who_am_i_total",
+            "Who-am-I probes, by what the portal said.",
+            "answer",
+        );
+        let exempted = IntCounter::new(
+            "doorstep_exempt_total",
+            "Requests of machine clients that need no second factor.",
+        )
+        .expect("the names of metrics are well formed");
+        registry
+            .register(Box::new(exempted.clone()))
+            .expect("each metric is registered once");
         Self {
             drifts,
             probes,
@@ -154,6 +201,8 @@ impl Default for Metrics {
 
 /// `GET /metrics`, in Prometheus' text format.
 pub async fn show(State(door): State<Arc<Doorstep>>) -> Response {
-    let text = TextEncoder::new().encode_to_string(&door.metrics.registry.gather()).unwrap_or_default();
+    let text = TextEncoder::new()
+        .encode_to_string(&door.metrics.registry.gather())
+        .unwrap_or_default();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

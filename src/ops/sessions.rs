@@ -34,12 +34,20 @@ pub async fn list(State(door): State<Arc<Doorstep>>, Query(asked): Query<Asked>)
             let items: Vec<Value> = records.iter().map(item).collect();
             Json(json!({ "items": items, "next": null })).into_response()
         }
-        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "the session store does not answer"),
+        Err(_) => problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the session store does not answer",
+        ),
     }
 }
 
 fn read_filter(asked: &Asked) -> Result<SessionFilter, String> {
-    let login = asked.login.as_deref().map(Login::parse).transpose().map_err(|why| why.to_string())?;
+    let login = asked
+        .login
+        .as_deref()
+        .map(Login::parse)
+        .transpose()
+        .map_err(|why| why.to_string())?;
     let firm = asked.firm.as_deref().map(FirmId::parse).transpose()?;
     Ok(SessionFilter { login, firm })
 }
@@ -65,5 +73,10 @@ fn problem(status: StatusCode, detail: &str) -> Response {
         "status": status.as_u16(),
         "detail": detail,
     });
-    (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+    (
+        status,
+        [(CONTENT_TYPE, "application/problem+json")],
+        body.to_string(),
+    )
+        .into_response()
 }

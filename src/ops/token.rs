@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::StatusCode;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use subtle::ConstantTimeEq as _;
@@ -37,13 +37,18 @@ impl Token {
     }
 
     fn is(&self, given: &str) -> bool {
-        self.0.as_ref().is_some_and(|token| token.reveal().as_bytes().ct_eq(given.as_bytes()).into())
+        self.0
+            .as_ref()
+            .is_some_and(|token| token.reveal().as_bytes().ct_eq(given.as_bytes()).into())
     }
 }
 
 /// Lets only requests with the token through: 401 and a problem (RFC 9457) otherwise.
 pub async fn require(State(token): State<Arc<Token>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
     let bearer = given.and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
@@ -57,6 +62,9 @@ pub async fn require(State(token): State<Arc<Token>>, request: Request, next: Ne
         "status": 401,
         "detail": "send the token of [ops] token_file as: Authorization: Bearer TOKEN",
     });
-    let headers = [(WWW_AUTHENTICATE, "Bearer"), (CONTENT_TYPE, "application/problem+json")];
+    let headers = [
+        (WWW_AUTHENTICATE, "Bearer"),
+        (CONTENT_TYPE, "application/problem+json"),
+    ];
     (StatusCode::UNAUTHORIZED, headers, problem.to_string()).into_response()
 }

@@ -52,7 +52,8 @@ impl Bound {
         let Some(digest) = self.digest(kind, secret) else {
             return;
         };
-        self.digests.retain(|(bound, other)| *other != digest && !(kind == Credential::Basic && *bound == kind));
+        self.digests
+            .retain(|(bound, other)| *other != digest && !(kind == Credential::Basic && *bound == kind));
         self.digests.push((kind, digest));
         if self.digests.len() > MOST {
             self.digests.remove(0);

@@ -11,7 +11,8 @@ pub(super) fn identity(config: &Config) -> Vec<String> {
     let mut say = Vec::new();
     if rules.only_basic() {
         say.push(
-            "There is no login page: somebody not signed in gets 401 with the portal's own WWW-Authenticate.".to_owned(),
+            "There is no login page: somebody not signed in gets 401 with the portal's own WWW-Authenticate."
+                .to_owned(),
         );
     }
     if let Some(probe) = &rules.who_am_i {
@@ -24,7 +25,10 @@ pub(super) fn identity(config: &Config) -> Vec<String> {
             true => "after each accepted login".to_owned(),
             false => {
                 let cookies: Vec<&str> = rules.session_cookies.iter().map(|glob| glob.as_str()).collect();
-                format!("after each accepted login, and whenever the portal sets {} otherwise", and(&cookies))
+                format!(
+                    "after each accepted login, and whenever the portal sets {} otherwise",
+                    and(&cookies)
+                )
             }
         };
         say.push(format!(
@@ -93,7 +97,10 @@ fn exempt(entry: &Exempt) -> String {
 /// What looks like a slip.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
     let rules = &config.portal.rules;
-    let by_answer = rules.logins.iter().filter(|rule| rule.username == UsernameSource::Answer);
+    let by_answer = rules
+        .logins
+        .iter()
+        .filter(|rule| rule.username == UsernameSource::Answer);
     let mut say: Vec<String> = by_answer
         .filter(|rule| rule.failure.is_none())
         .map(|rule| {
@@ -107,7 +114,9 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
     let answers: Vec<&str> = rules
         .logins
         .iter()
-        .filter(|rule| rule.bearer.is_some() && rule.username != UsernameSource::Basic && rules.who_am_i.is_none())
+        .filter(|rule| {
+            rule.bearer.is_some() && rule.username != UsernameSource::Basic && rules.who_am_i.is_none()
+        })
         .map(|rule| rule.path.as_str())
         .collect();
     if !answers.is_empty() && rules.anonymous == crate::gate::rules::Anonymous::Forward {

@@ -110,7 +110,9 @@ fn open(config: &Config) -> Vec<String> {
         .logins
         .iter()
         .filter(|login| login.username != UsernameSource::Basic)
-        .filter(|login| (login.where_form.is_empty() && login.where_json.is_empty()) || !login.where_query.is_empty())
+        .filter(|login| {
+            (login.where_form.is_empty() && login.where_json.is_empty()) || !login.where_query.is_empty()
+        })
         .filter(|login| login.method == http::Method::POST)
     {
         let with = match login.where_query.is_empty() {
@@ -191,8 +193,11 @@ fn login(rule: &LoginRule) -> Vec<String> {
         conditions.push(format!("with {} in the form", pairs(&rule.where_form)));
     }
     if !rule.where_json.is_empty() {
-        let shown: Vec<String> =
-            rule.where_json.iter().map(|(at, value)| format!("{} = {}", at.as_str(), value.shown())).collect();
+        let shown: Vec<String> = rule
+            .where_json
+            .iter()
+            .map(|(at, value)| format!("{} = {}", at.as_str(), value.shown()))
+            .collect();
         conditions.push(format!("with {} in its JSON", and(&shown)));
     }
     let with = match conditions.is_empty() {

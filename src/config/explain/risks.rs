@@ -174,7 +174,12 @@ fn missing_files(config: &Config) -> Vec<String> {
         files.push(("tls.certificate", &tls.certificate));
         files.push(("tls.key", &tls.key));
     }
-    files.extend(config.canary.as_ref().map(|canary| ("canary.password_file", canary.password_file.as_path())));
+    files.extend(
+        config
+            .canary
+            .as_ref()
+            .map(|canary| ("canary.password_file", canary.password_file.as_path())),
+    );
     files.extend(config.ops.token_file.as_deref().map(|file| ("token_file", file)));
     files.extend(config.portal.upstream.ca.as_deref().map(|file| ("ca", file)));
     files

@@ -324,12 +324,16 @@ fn every_fault_is_told_with_its_line_and_column() {
             "read in one way",
         ),
         (
-            LEAST.replace("{ form = \"email\" }", "{ basic = true }").replace("\"/login\"", "\"/**\""),
+            LEAST
+                .replace("{ form = \"email\" }", "{ basic = true }")
+                .replace("\"/login\"", "\"/**\""),
             "10:8:",
             "one path",
         ),
         (
-            LEAST.replace("{ form = \"email\" }", "{ basic = true }").replace("#portal", "login_page = \"/x\""),
+            LEAST
+                .replace("{ form = \"email\" }", "{ basic = true }")
+                .replace("#portal", "login_page = \"/x\""),
             "7:14:",
             "never shown",
         ),

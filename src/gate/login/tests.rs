@@ -46,7 +46,11 @@ fn i4_a_json_login_names_one_person_or_is_not_sent() {
     rule.username = UsernameSource::Json(JsonPointer::parse("/user/name").unwrap());
     for (query, body, expected) in [
         ("", r#"{"user":{"name":"Anna"},"password":"x"}"#, Ok("anna")),
-        ("", r#"{"user":{"name":"anna"},"user":{"name":"ben"}}"#, Err(Twice)),
+        (
+            "",
+            r#"{"user":{"name":"anna"},"user":{"name":"ben"}}"#,
+            Err(Twice),
+        ),
         ("", r#"{"user":{"name":"anna","name":"ben"}}"#, Err(Twice)),
         ("", r#"{"user":{"name":"anna","Name":"ben"}}"#, Err(Twice)),
         ("", r#"{"USER":{"name":"ben"}}"#, Err(Twice)),
@@ -66,7 +70,10 @@ fn i4_a_json_login_names_one_person_or_is_not_sent() {
         let got = username(&rule, &Fields::parse(query.as_bytes()), &json(body));
         assert_eq!(folded(&got), expected, "{query:?} {body:?}");
     }
-    assert_eq!(username(&rule, &Fields::default(), &form("name=anna")), Err(Missing));
+    assert_eq!(
+        username(&rule, &Fields::default(), &form("name=anna")),
+        Err(Missing)
+    );
     rule.username = UsernameSource::Answer;
     assert_eq!(username(&rule, &Fields::default(), &form("x=1")), Ok(None));
 }
@@ -78,9 +85,16 @@ fn i4_what_the_answer_says_is_read_where_the_rule_says() {
     rule.bearer = Some(JsonPointer::parse("/access_token").unwrap());
     let map = HeaderMap::new();
     let said = |body: &str| {
-        let answer = Answer { status: 200, headers: &map, body: Some(body.as_bytes()) };
+        let answer = Answer {
+            status: 200,
+            headers: &map,
+            body: Some(body.as_bytes()),
+        };
         let told = told(&rule, &answer);
-        (told.name.flatten().map(|name| name.folded().to_owned()), told.bearer.map(|token| token.reveal().clone()))
+        (
+            told.name.flatten().map(|name| name.folded().to_owned()),
+            told.bearer.map(|token| token.reveal().clone()),
+        )
     };
     let whole = said(r#"{"user":{"name":"Anna"},"access_token":"t0k"}"#);
     assert_eq!(whole, (Some("anna".into()), Some("t0k".into())));
@@ -111,8 +125,16 @@ fn a_criterion_of_json_holds_for_what_stands_there() {
     ] {
         let mut rule = login_rule("/api/login");
         rule.success = criterion;
-        let asked = Asked { path_and_query: "/api/login", public: "https://a", upstream: "http://b" };
-        let answer = Answer { status: 200, headers: &map, body: Some(body.as_bytes()) };
+        let asked = Asked {
+            path_and_query: "/api/login",
+            public: "https://a",
+            upstream: "http://b",
+        };
+        let answer = Answer {
+            status: 200,
+            headers: &map,
+            body: Some(body.as_bytes()),
+        };
         let judged = judge(&rule, &asked, &answer, Timestamp(0));
         assert_eq!(judged == Judgement::Accepted, accepted, "{body}");
         let unread = Answer { body: None, ..answer };
@@ -153,11 +175,7 @@ fn i4_a_login_names_one_person_or_is_not_sent() {
         ("", "email=an%E2%80%8Bna", Err(Unreadable)),
     ] {
         let got = username(&rule, &Fields::parse(query.as_bytes()), &form(body));
-        assert_eq!(
-            folded(&got),
-            expected,
-            "{query:?} {body:?}"
-        );
+        assert_eq!(folded(&got), expected, "{query:?} {body:?}");
     }
 }
 
@@ -193,7 +211,9 @@ fn i4_a_multipart_login_names_somebody_in_a_text_field_only() {
 fn a_login_by_get_names_somebody_in_its_query() {
     let mut rule = login_rule("/login");
     rule.method = Method::GET;
-    let name = username(&rule, &Fields::parse(b"email=anna"), &FormBody::default()).unwrap().unwrap();
+    let name = username(&rule, &Fields::parse(b"email=anna"), &FormBody::default())
+        .unwrap()
+        .unwrap();
     assert!(same_person(&name, &Login::parse(" ANNA").unwrap()));
     assert!(!same_person(&name, &Login::parse("boss").unwrap()));
 }

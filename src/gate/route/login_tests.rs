@@ -154,7 +154,11 @@ fn json_rules() -> PortalRules {
     let mut one_call = by_json("/rpc", "/params/user");
     one_call.where_json = vec![(pointer("/method"), Json::Text("login".into()))];
     PortalRules {
-        logins: vec![by_json("/api/login", "/user/name"), one_call, login_rule("/api/login")],
+        logins: vec![
+            by_json("/api/login", "/user/name"),
+            one_call,
+            login_rule("/api/login"),
+        ],
         closed: Vec::new(),
         ..rules()
     }
@@ -165,7 +169,10 @@ fn a_json_login_is_known_by_its_rule_and_a_form_beside_it_by_its_own() {
     let rules = json_rules();
     let class = |path: &str, body| class_of(&rules, &POST, path, body);
     let of = |text: &str| json("application/json", text.as_bytes());
-    assert_eq!(class("/api/login", of(r#"{"user":{"name":"anna"}}"#)), Route::Login(0));
+    assert_eq!(
+        class("/api/login", of(r#"{"user":{"name":"anna"}}"#)),
+        Route::Login(0)
+    );
     let vendor = json("application/vnd.api+json", br#"{"user":{"name":"anna"}}"#);
     assert_eq!(class("/api/login", vendor), Route::Login(0));
     assert_eq!(class("/api/login", form("email=anna")), Route::Login(2));
@@ -206,7 +213,10 @@ fn i4_no_other_spelling_of_a_json_login_slips_past_its_rule() {
         r#"{"method":"login""#,
     ] {
         let route = class_of(&rules, &POST, "/rpc", json("application/json", text.as_bytes()));
-        assert!(matches!(route, Route::BadLogin | Route::Ambiguous), "{text} {route:?}");
+        assert!(
+            matches!(route, Route::BadLogin | Route::Ambiguous),
+            "{text} {route:?}"
+        );
     }
     let sent = class_of(&rules, &POST, "/rpc", form("method=login&params[user]=anna"));
     assert!(matches!(sent, Route::BadLogin | Route::Ambiguous), "{sent:?}");
@@ -215,7 +225,14 @@ fn i4_no_other_spelling_of_a_json_login_slips_past_its_rule() {
 #[test]
 fn i2_a_public_call_that_names_somebody_in_json_is_not_public() {
     let rules = json_rules();
-    let class = |text: &str| class_of(&rules, &POST, "/contact", json("application/json", text.as_bytes()));
+    let class = |text: &str| {
+        class_of(
+            &rules,
+            &POST,
+            "/contact",
+            json("application/json", text.as_bytes()),
+        )
+    };
     assert_eq!(class(r#"{"text":"hello"}"#), Route::Public);
     for text in [
         r#"{"user":{"name":"anna"}}"#,
@@ -231,11 +248,19 @@ fn i2_a_public_call_that_names_somebody_in_json_is_not_public() {
 #[test]
 fn a_login_that_only_its_answer_names_may_have_any_body() {
     let mut rules = rules();
-    rules.logins = vec![LoginRule { username: UsernameSource::Answer, ..login_rule("/api/login") }];
+    rules.logins = vec![LoginRule {
+        username: UsernameSource::Answer,
+        ..login_rule("/api/login")
+    }];
     let class = |body| class_of(&rules, &POST, "/api/login", body);
     assert_eq!(class(form("x=1")), Route::Login(0));
     assert_eq!(class(Err(BadBody::OtherType)), Route::Login(0));
-    for bad in [BadBody::Compressed, BadBody::TooLong, BadBody::ContentTypes, BadBody::Charset] {
+    for bad in [
+        BadBody::Compressed,
+        BadBody::TooLong,
+        BadBody::ContentTypes,
+        BadBody::Charset,
+    ] {
         assert_eq!(class(Err(bad)), Route::BadLogin, "{bad:?}");
     }
 }
@@ -243,9 +268,16 @@ fn a_login_that_only_its_answer_names_may_have_any_body() {
 #[test]
 fn a_basic_rule_opens_nothing() {
     let mut rules = rules();
-    rules.logins = vec![LoginRule { method: GET, username: UsernameSource::Basic, ..login_rule("/") }];
+    rules.logins = vec![LoginRule {
+        method: GET,
+        username: UsernameSource::Basic,
+        ..login_rule("/")
+    }];
     rules.login_page = super::super::rules::LoginPage(String::new());
-    assert_eq!(class_of(&rules, &GET, "/", Ok(FormBody::default())), Route::Protected);
+    assert_eq!(
+        class_of(&rules, &GET, "/", Ok(FormBody::default())),
+        Route::Protected
+    );
     assert_eq!(class_of(&rules, &POST, "/", form("email=anna")), Route::Protected);
     assert!(rules.only_basic());
 }
