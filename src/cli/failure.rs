@@ -39,7 +39,7 @@ impl Failure {
         };
         let text = match self {
             // Lines of FILE:LINE:COLUMN, so that editors can jump to them.
-            Self::Config(errors) => format!("{errors}\n"),
+            Self::Config(errors) => format!("{}\n", super::screen::printable(&errors.to_string())),
             other => format!(
                 "{on}error:{off} {}\n",
                 super::screen::printable(&other.to_string())

@@ -1,6 +1,7 @@
 //! `doorstep key`: the key that seals secrets at rest.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
@@ -31,7 +32,7 @@ impl Key {
     }
 }
 
-fn new(file: &std::path::Path, context: &Context) -> Result<(), Failure> {
+fn new(file: &Path, context: &Context) -> Result<(), Failure> {
     if file.exists() {
         let shown = file.display();
         return Err(Failure::Refused(format!(
@@ -53,11 +54,21 @@ fn new(file: &std::path::Path, context: &Context) -> Result<(), Failure> {
         .result(&sentence, || json!({"file": file, "key": ring.newest_id()}))
 }
 
+/// Gateways that run look at the key file more often than this: when the first value is sealed anew, they can
+/// open it.
+const GATEWAYS_FOLLOW: std::time::Duration = std::time::Duration::from_millis(1500);
+
 async fn rotate(context: &Context) -> Result<(), Failure> {
     // Opened under the old keys first: a wrong key file must not be rotated.
     let (config, directory) = context.directory().await?;
+    let folder = lock_folder(&config.key_file)?;
     let ring = Arc::new(KeyRing::read(&config.key_file)?.rotated());
     ring.replace_file(&config.key_file)?;
+    // The key must outlast a power cut before anything is sealed under it.
+    folder
+        .sync_all()
+        .map_err(|error| folder_fault(&config.key_file, &error))?;
+    tokio::time::sleep(GATEWAYS_FOLLOW).await;
     let values = directory.reseal(ring.clone()).await.map_err(|unknown| {
         Failure::Refused(format!(
             "the new key {} is in {}, but not everything is sealed under it ({unknown}). The old keys still open everything; rotate again",
@@ -66,10 +77,22 @@ async fn rotate(context: &Context) -> Result<(), Failure> {
         ))
     })?;
     let sentence = format!(
-        "Sealed {values} values under the new key {}. Gateways that run read the key file when they start: restart them.",
+        "Sealed {values} values under the new key {}. Gateways that run have taken it over.",
         ring.newest_id()
     );
     context
         .screen
         .result(&sentence, || json!({"key": ring.newest_id(), "resealed": values}))
+}
+
+/// Two rotations at once would each write a file without the other's key, and what was sealed under the lost
+/// one could not be opened any more: the folder is locked until this command ends.
+fn lock_folder(key_file: &Path) -> Result<File, Failure> {
+    let folder = key_file.parent().unwrap_or(Path::new("."));
+    let locked = File::open(folder).and_then(|folder| folder.lock().map(|()| folder));
+    locked.map_err(|error| folder_fault(key_file, &error))
+}
+
+fn folder_fault(key_file: &Path, error: &std::io::Error) -> Failure {
+    Failure::Refused(format!("the folder of {}: {error}", key_file.display()))
 }

@@ -54,6 +54,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// The gateway. SIGHUP reloads the configuration, SIGTERM drains and ends.
+    ///
+    /// It logs to standard error: DOORSTEP_LOG sets the level (info), DOORSTEP_LOG_FORMAT=json makes each line
+    /// a JSON object.
     Run,
     /// Validates the configuration and says in words what it means.
     Check,

@@ -8,7 +8,7 @@ use toml::{Spanned, Value};
 use super::overlap::globs_overlap;
 use super::reader::Reader;
 use super::text::{EntryText, PortalText, Text};
-use super::{Origin, Portal, Upstream, probes};
+use super::{Listen, Origin, Portal, Upstream, probes};
 use crate::gate::Glob;
 use crate::gate::rules::{Anonymous, LoginPage, LoginRule, Matcher, PortalRules, UsernameSource};
 
@@ -38,11 +38,11 @@ pub(super) fn portal(
     text: &PortalText,
     logins: Option<Vec<LoginRule>>,
     places: &mut Places,
-    public_url: Option<&Origin>,
+    listen: Option<&Listen>,
 ) -> Option<Portal> {
     refuse_what_is_not_built(reader, text);
     let name = reader.optional(text.name.as_ref(), parse_name);
-    let upstream = upstream(reader, text);
+    let upstream = upstream(reader, text, listen);
     let public = entries(reader, &text.public, "public", &[Method::GET, Method::HEAD]);
     let logout = entries(reader, &text.logout, "logout", &[Method::GET, Method::POST]);
     let closed = reader.values(&text.closed, parse_path);
@@ -79,7 +79,7 @@ pub(super) fn portal(
     let exempt = probes::exempt(reader, &text.exempt);
     let (pass_cookies, session_cookies) = cookies?;
     Some(Portal {
-        name: name?.unwrap_or(public_url?.host().to_owned()),
+        name: name?.unwrap_or(listen?.public_url.host().to_owned()),
         upstream: upstream?,
         rules: PortalRules {
             public: public?,
@@ -118,7 +118,7 @@ fn parse_name(text: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-fn upstream(reader: &mut Reader<'_>, text: &PortalText) -> Option<Upstream> {
+fn upstream(reader: &mut Reader<'_>, text: &PortalText, listen: Option<&Listen>) -> Option<Upstream> {
     let span = text.upstream.span();
     let origin = match text.upstream.get_ref() {
         Value::String(url) => reader.value(&Spanned::new(span, url.clone()), |url| {
@@ -136,6 +136,13 @@ fn upstream(reader: &mut Reader<'_>, text: &PortalText) -> Option<Upstream> {
             None
         }
     };
+    if let (Some(origin), Some(listen)) = (&origin, listen)
+        && leads_back(origin, listen)
+    {
+        let what = format!("{origin} is doorstep itself: upstream is where the portal is");
+        reader.refuse(text.upstream.span(), what);
+        return None;
+    }
     let ca = match &text.ca {
         None => Some(None),
         Some(file) => reader.file_path(file).map(Some),
@@ -149,6 +156,17 @@ fn upstream(reader: &mut Reader<'_>, text: &PortalText) -> Option<Upstream> {
         origin: origin?,
         ca: ca?,
     })
+}
+
+/// Whether requests sent there would come back to doorstep's own listener.
+fn leads_back(origin: &Origin, listen: &Listen) -> bool {
+    let host = origin.host().trim_start_matches('[').trim_end_matches(']');
+    let own = listen.address;
+    let here = match host.parse::<std::net::IpAddr>() {
+        Ok(ip) => ip == own.ip() || (own.ip().is_unspecified() && ip.is_loopback()),
+        Err(_) => host == "localhost" && (own.ip().is_loopback() || own.ip().is_unspecified()),
+    };
+    (here && origin.port() == own.port()) || *origin == listen.public_url
 }
 
 /// A path that configuration may name (I2): only what a plain request can match.

@@ -99,7 +99,7 @@ fn whole(reader: &mut Reader<'_>, file: &Path) -> Option<Config> {
     let public_url = listen.as_ref().map(|listen| &listen.public_url);
     let ops = section::<OpsText>(reader, &mut tree, "ops");
     let ops = ops.and_then(|text| sections::ops(reader, &text, listen.as_ref()));
-    let portal = read_portal(reader, &mut tree, public_url);
+    let portal = read_portal(reader, &mut tree, listen.as_ref());
     let directory = section::<DirectoryText>(reader, &mut tree, "directory");
     if let (Some(text), Some(portal)) = (&directory, &portal) {
         check_register(reader, text, &portal.rules);
@@ -178,12 +178,12 @@ fn required<T: DeserializeOwned>(reader: &mut Reader<'_>, tree: &mut DeTable<'_>
 fn read_portal(
     reader: &mut Reader<'_>,
     tree: &mut DeTable<'_>,
-    public_url: Option<&super::Origin>,
+    listen: Option<&super::Listen>,
 ) -> Option<super::Portal> {
     let mut places = Places::default();
     let logins = take_logins(reader, tree, &mut places);
     let text: PortalText = required(reader, tree, "portal")?;
-    let portal = portal::portal(reader, &text, logins, &mut places, public_url)?;
+    let portal = portal::portal(reader, &text, logins, &mut places, listen)?;
     check_routes(reader, &portal.rules, &places);
     check_login_page(reader, &portal.rules, &places);
     Some(portal)

@@ -78,13 +78,18 @@ impl<'a> Reader<'a> {
             let follows = removed
                 .iter()
                 .any(|key| error.message() == format!("missing field `{key}`"));
-            if !follows {
-                self.refuse(at.clone(), in_words(name, error.message()));
-            }
             let fault = table
                 .iter()
                 .find(|(key, value)| holds(&key.span(), &at) || holds(&value.span(), &at))
                 .map(|(key, _)| key.get_ref().to_string());
+            if !follows {
+                let words = in_words(name, error.message());
+                let named = fault.as_ref().filter(|_| words.starts_with("invalid "));
+                self.refuse(
+                    at.clone(),
+                    named.map_or_else(|| words.clone(), |key| format!("{key}: {words}")),
+                );
+            }
             let key = fault?;
             table.remove(key.as_str());
             removed.push(key);

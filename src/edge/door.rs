@@ -24,7 +24,7 @@ use crate::gate::body::{BadBody, FormBody};
 use crate::gate::path::Target;
 use crate::gate::route::{HeadClass, class_body, class_head, without_names};
 use crate::gate::{Ask, Asker, Credentials, Refusal, Route, Verdict, decide};
-use crate::pages::{Told, told};
+use crate::pages::{self, Told, told};
 
 /// How long the portal may take to begin its answer to a request whose body was read.
 const READ_REQUEST_TIME: std::time::Duration = std::time::Duration::from_secs(120);
@@ -114,6 +114,11 @@ impl Door {
         session: &mut Session,
         mut arrival: Arrival,
     ) -> pingora::Result<Result<Step, Unknown>> {
+        if let Some(asset) = pages::asset(arrival.target.path()) {
+            // What a page is made of is served whatever the stores say: also the page that says they are down.
+            answer::write(session, asset).await?;
+            return Ok(Ok(Step::Answered));
+        }
         let now = self.door.now();
         let mut who = match self.door.who(arrival.token(), now).await {
             Ok(who) => who,

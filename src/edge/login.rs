@@ -8,7 +8,6 @@ use pingora::proxy::Session;
 
 use super::answer;
 use super::arrival::Arrival;
-use super::client::limited_network;
 use super::door::{Classed, Door};
 use super::exchange::{Body, Exchange};
 use super::headers;
@@ -16,7 +15,6 @@ use super::passage::{Passage, append_cookie, take_set_cookies};
 use super::probe::Identity;
 use crate::access::{Accepted, LoginCheck, LoginOutcome, Unknown, Who, onward};
 use crate::clock::Timestamp;
-use crate::directory::{Actor, AuditEvent};
 use crate::gate::body::{BadBody, FormBody};
 use crate::gate::login::{
     Answer, Asked, Judgement, Told as LoginTold, judge, origin_allowed, told, username,
@@ -26,8 +24,7 @@ use crate::gate::rules::{LoginRule, UsernameSource};
 use crate::gate::whoami::Named;
 use crate::gate::{Asker, Credentials, Login, Route};
 use crate::pages::Told;
-use crate::secret::Purpose;
-use crate::sessions::{Allowance, Limit, LimitKey, Ticket};
+use crate::sessions::Ticket;
 use crate::vault::{Credential, Parted, Vault, part};
 
 /// A login on its way.

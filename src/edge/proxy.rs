@@ -16,6 +16,7 @@ use super::answer;
 use super::door::Door;
 use super::live::{SLOT, Slot};
 use super::passage::Passage;
+use super::upstream::Upstream;
 use crate::gate::Asker;
 use crate::pages::{Told, told};
 
@@ -40,12 +41,12 @@ impl ProxyHttp for Hooks {
     }
 
     async fn upstream_peer(&self, _session: &mut Session, known: &mut Known) -> Result<Box<HttpPeer>> {
-        let passage = forwarded(known)?;
-        Ok(Box::new(
-            self.0
-                .upstream
-                .peer(&passage.arrival.settings.config.portal.upstream)?,
-        ))
+        let arrival = &forwarded(known)?.arrival;
+        let mut peer = self.0.upstream.peer(&arrival.settings.config.portal.upstream)?;
+        if arrival.is_upgrade {
+            Upstream::make_unshared(&mut peer);
+        }
+        Ok(Box::new(peer))
     }
 
     async fn upstream_request_filter(
@@ -75,11 +76,24 @@ impl ProxyHttp for Hooks {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, known: &mut Known) -> FailToProxy {
+        let request_id = known
+            .0
+            .as_ref()
+            .map(|passage| passage.arrival.request_id.as_str());
+        tracing::info!(request_id, error = ?error.etype(), side = ?error.esource(), "broken off");
         let failed = FailToProxy {
             error_code: gateway_status(error),
             can_reuse_downstream: false,
         };
-        if session.response_written().is_some() || error.esource() == &ErrorSource::Downstream {
+        if session.response_written().is_some() {
+            return failed;
+        }
+        if is_clients_fault(error) {
+            // Where the client is gone there is nobody to tell.
+            let _ = answer::plain(session, 400, "the request is malformed").await;
+            return failed;
+        }
+        if error.esource() == &ErrorSource::Downstream {
             return failed;
         }
         let status = gateway_status(error);
@@ -121,6 +135,15 @@ pub(super) fn gateway_status(error: &Error) -> u16 {
         | ErrorType::TLSHandshakeTimedout => 504,
         _ => 502,
     }
+}
+
+/// The head or the body's framing cannot be read, or `Connection` names what is not hop-by-hop.
+fn is_clients_fault(error: &Error) -> bool {
+    let malformed = matches!(
+        error.etype(),
+        ErrorType::InvalidHTTPHeader | ErrorType::HTTPStatus(400)
+    ) || error.etype().as_str() == "InvalidChunk";
+    malformed && error.esource() != &ErrorSource::Upstream
 }
 
 fn forwarded(known: &Known) -> Result<&Passage> {

@@ -17,6 +17,8 @@ use crate::sessions::{DirectoryMark, MemoryStore, RedisStore, SessionStore};
 
 /// How often what is past its time is swept out of the directory.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// How often the key file is looked at.
+const FOLLOW_KEYS_EVERY: Duration = Duration::from_millis(300);
 /// How often the store is told how far the directory has come.
 const MARK_EVERY: Duration = Duration::from_secs(1);
 
@@ -75,7 +77,7 @@ async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn SessionStore>> {
 /// What runs beside the requests, for ever.
 pub async fn keep_up(door: Arc<Doorstep>) {
     let watch = Arc::clone(&door.copies).watch();
-    tokio::join!(watch, mark(&door), sweep(&door));
+    tokio::join!(watch, mark(&door), sweep(&door), follow_key_file(&door));
 }
 
 /// Notes in the store how far the directory has come, so that an older copy of it is noticed.
@@ -94,6 +96,33 @@ async fn mark(door: &Doorstep) {
             }
         }
     }
+}
+
+/// Takes a rotated key file over, so that what is sealed anew can be opened (`key rotate` waits for it).
+async fn follow_key_file(door: &Doorstep) {
+    let mut seen = key_file_state(door);
+    loop {
+        tokio::time::sleep(FOLLOW_KEYS_EVERY).await;
+        let present = key_file_state(door);
+        if present == seen {
+            continue;
+        }
+        match KeyRing::read(&door.settings.load().config.key_file) {
+            Ok(ring) => {
+                door.keys.adopt(&ring);
+                tracing::info!(newest = ring.newest_id(), "the key file was read anew");
+                seen = present;
+            }
+            Err(error) => tracing::warn!(%error, "the key file has changed; the old keys stay"),
+        }
+    }
+}
+
+/// What tells one version of the key file from another.
+fn key_file_state(door: &Doorstep) -> Option<(u64, u64, i64, i64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = std::fs::metadata(&door.settings.load().config.key_file).ok()?;
+    Some((file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
 }
 
 async fn sweep(door: &Doorstep) {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -50,6 +51,14 @@ impl Upstream {
             let upstream = door.settings.load().config.portal.upstream.clone();
             self.resolve(&upstream).await;
         }
+    }
+
+    /// Makes a peer whose connection is neither taken from the pool nor found there by others: for upgrades.
+    /// On a pooled connection the first WebSocket was now and then cut right after its 101 (seen with pingora
+    /// 0.9.1, most likely by the watcher of the idle connection that was just taken out).
+    pub fn make_unshared(peer: &mut HttpPeer) {
+        static COUNT: AtomicU64 = AtomicU64::new(1);
+        peer.group_key = COUNT.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The peer to connect to.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::path::Path;
 
+use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -92,14 +93,16 @@ impl Key {
     }
 }
 
-/// The keys of the key file, newest first. Never empty.
+/// The keys of the key file, newest first. Never empty. Shared by all that seal and open, so that a rotation
+/// reaches a running gateway.
 pub struct KeyRing {
-    keys: Vec<Key>,
+    keys: ArcSwap<Vec<Key>>,
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<&str> = self.keys.iter().map(|key| key.id.as_str()).collect();
+        let keys = self.keys.load();
+        let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
         f.debug_struct("KeyRing")
             .field("ids", &ids)
             .finish_non_exhaustive()
@@ -110,7 +113,7 @@ impl KeyRing {
     /// A ring with one new key, kept nowhere: for tests and the demo.
     pub fn ephemeral() -> Self {
         Self {
-            keys: vec![Self::new_key()],
+            keys: ArcSwap::from_pointee(vec![Self::new_key()]),
         }
     }
 
@@ -141,7 +144,9 @@ impl KeyRing {
         if keys.is_empty() {
             return Err(KeyRingError::Empty { path: shown });
         }
-        Ok(Self { keys })
+        Ok(Self {
+            keys: ArcSwap::from_pointee(keys),
+        })
     }
 
     fn parse_line(line: &str) -> Option<Key> {
@@ -173,12 +178,13 @@ impl KeyRing {
 
     /// This ring with a new key in front; the old ones stay to open what they sealed.
     pub fn rotated(&self) -> Self {
-        let old = self.keys.iter().map(|key| Key {
+        let present = self.keys.load();
+        let old = present.iter().map(|key| Key {
             id: key.id.clone(),
             master: key.master.clone(),
         });
         Self {
-            keys: std::iter::once(Self::new_key()).chain(old).collect(),
+            keys: ArcSwap::from_pointee(std::iter::once(Self::new_key()).chain(old).collect()),
         }
     }
 
@@ -199,14 +205,20 @@ impl KeyRing {
         std::fs::rename(&beside, path).map_err(io)
     }
 
+    /// Takes over another ring's keys, whoever shares this one: after a rotation of the key file.
+    pub fn adopt(&self, other: &Self) {
+        self.keys.store(other.keys.load_full());
+    }
+
     /// The id of the key that seals now.
-    pub fn newest_id(&self) -> &str {
-        &self.keys[0].id
+    pub fn newest_id(&self) -> String {
+        self.keys.load()[0].id.clone()
     }
 
     /// Seals `plain` for the row that `context` names; the result is text, `KEYID.BASE64`.
     pub fn seal(&self, purpose: Purpose, context: &str, plain: &[u8]) -> String {
-        let key = &self.keys[0];
+        let keys = self.keys.load();
+        let key = &keys[0];
         let nonce = random_bytes::<NONCE_LEN>();
         let mut body = plain.to_vec();
         let tag = key
@@ -239,7 +251,8 @@ impl KeyRing {
 
     fn try_open(&self, purpose: Purpose, context: &str, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
         let (id, body) = sealed.split_once('.')?;
-        let key = self.keys.iter().find(|key| key.id == id)?;
+        let keys = self.keys.load();
+        let key = keys.iter().find(|key| key.id == id)?;
         let mut body = Zeroizing::new(STANDARD.decode(body).ok()?);
         let (nonce, rest) = body.split_at_mut_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
@@ -252,13 +265,14 @@ impl KeyRing {
 
     /// A keyed hash of `data` under the newest key, in hexadecimal: equal for equal data, and no way back.
     pub fn keyed_hash(&self, purpose: Purpose, data: &[u8]) -> String {
-        Self::hash_with(&self.keys[0], purpose, data)
+        Self::hash_with(&self.keys.load()[0], purpose, data)
     }
 
     /// The keyed hashes of `data` under every key, newest first: what was hashed before a rotation still
     /// compares.
     pub fn keyed_hashes(&self, purpose: Purpose, data: &[u8]) -> Vec<String> {
         self.keys
+            .load()
             .iter()
             .map(|key| Self::hash_with(key, purpose, data))
             .collect()
@@ -280,7 +294,7 @@ impl KeyRing {
         let mut text = Zeroizing::new(String::from(
             "# doorstep key file: newest key first. Keep a copy apart from the directory's.\n",
         ));
-        for key in &self.keys {
+        for key in self.keys.load().iter() {
             let encoded = Zeroizing::new(STANDARD.encode(key.master.as_slice()));
             text.push_str(&key.id);
             text.push(' ');
@@ -346,7 +360,7 @@ mod tests {
         );
         assert_eq!(KeyRing::read(&path).unwrap().newest_id(), ring.newest_id());
         ring.rotated().replace_file(&path).unwrap();
-        assert_eq!(KeyRing::read(&path).unwrap().keys.len(), 2);
+        assert_eq!(KeyRing::read(&path).unwrap().keys.load().len(), 2);
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

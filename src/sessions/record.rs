@@ -35,6 +35,7 @@ pub enum Level {
         /// Whose.
         holder: Holder,
         /// When it was accepted.
+        #[serde(rename = "accepted")]
         since: Timestamp,
         /// The challenge that is open for this session.
         #[serde(default, skip_serializing_if = "Option::is_none")]

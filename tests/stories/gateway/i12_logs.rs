@@ -1,9 +1,10 @@
 //! I12: no token, secret, password, cookie or full phone number in logs or metrics.
 
+use crate::support::gateway::OPS_TOKEN;
 use crate::support::portal::CANARY;
 use crate::support::raw::raw;
 use crate::support::world::{ANNA, ANNA_PHONE, BEN, BEN_PHONE};
-use crate::support::{StoreKind, World, client, last_sms};
+use crate::support::{StoreKind, World, last_sms};
 
 async fn a_day(kind: StoreKind) {
     let mut world = World::new(kind).await;
@@ -28,11 +29,7 @@ async fn a_day(kind: StoreKind) {
     raw(world.gateway.address, broken.as_bytes()).await;
     let broken = "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 5x\r\n\r\npassword=body-canary";
     raw(world.gateway.address, broken.as_bytes()).await;
-    let metrics = client::get(world.gateway.ops, "/metrics")
-        .await
-        .unwrap()
-        .expect(200)
-        .text();
+    let metrics = world.gateway.ask_ops("/metrics").await.expect(200).text();
     assert!(metrics.contains("# TYPE"), "{metrics}");
     let logs = world.gateway.logs();
     assert!(logs.contains("listening"), "{logs}");
@@ -50,7 +47,7 @@ async fn a_day(kind: StoreKind) {
         at_password,
         browser.session().unwrap(),
         ben.session().unwrap(),
-        "an-ops-token-for-the-stories".into(),
+        OPS_TOKEN.into(),
     ];
     canaries.extend([
         format!("\"{key}\""),

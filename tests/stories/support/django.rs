@@ -73,7 +73,7 @@ impl Django {
         command
             .args(["-u", "manage.py", "runserver", "--noreload", &address.to_string()])
             .current_dir(at);
-        let process = Process::start("django", &mut command, &at.join("django.log"));
+        let process = Process::start("django", &command, &at.join("django.log"));
         until("django answers", PATIENCE, || async {
             client::get(address, "/admin/login/").await.ok()
         })

@@ -10,9 +10,12 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::process::{Process, free_address};
-use super::{PATIENCE, TotpKey, client, until};
+use super::{Answer, PATIENCE, TotpKey, client, until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_doorstep");
+
+/// The one token with all scopes.
+pub const OPS_TOKEN: &str = "an-ops-token-for-the-stories-0123456789";
 
 /// The rule of the sample portal.
 pub const FORM_LOGIN: &str = r#"
@@ -125,8 +128,9 @@ pub struct Gateway {
     /// What its configuration says.
     pub settings: Settings,
     config: PathBuf,
-    folder: Arc<TempDir>,
+    // before the folder: a failing story shows the log that stands there
     process: Option<Process>,
+    folder: Arc<TempDir>,
 }
 
 impl Gateway {
@@ -152,7 +156,7 @@ impl Gateway {
             process: None,
         };
         let token = gateway.file("ops.token");
-        std::fs::write(&token, "an-ops-token-for-the-stories-0123456789\n").unwrap();
+        std::fs::write(&token, format!("{OPS_TOKEN}\n")).unwrap();
         owner_only(&token);
         gateway.write_config();
         gateway
@@ -265,7 +269,7 @@ impl Gateway {
             .current_dir(self.folder.path())
             .env("NO_COLOR", "1");
         let log = self.file(&format!("gateway-{}.log", self.address.port()));
-        self.process = Some(Process::start("doorstep run", &mut command, &log));
+        self.process = Some(Process::start("doorstep run", &command, &log));
         let begun = std::time::Instant::now();
         while begun.elapsed() < PATIENCE {
             if let Some(status) = self.process.as_mut().and_then(Process::ended) {
@@ -291,6 +295,17 @@ impl Gateway {
         let mut process = self.process.take()?;
         process.signal("TERM");
         process.wait(PATIENCE)?.code()
+    }
+
+    /// GETs an ops address with the token.
+    pub async fn ask_ops(&self, path: &str) -> Answer {
+        let request = http::Request::builder()
+            .uri(path)
+            .header("host", self.ops.to_string())
+            .header("authorization", format!("Bearer {OPS_TOKEN}"))
+            .body(bytes::Bytes::new())
+            .unwrap();
+        client::send(self.ops, request).await.unwrap()
     }
 
     /// SIGHUP, then waits until the log says something new that contains `word`.

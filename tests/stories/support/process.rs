@@ -30,10 +30,11 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command`; both of its outputs are appended to `log`.
-    pub fn start(name: &str, command: &mut Command, log: &Path) -> Self {
+    /// Starts `command`; both of its outputs are appended to `log`. It gets SIGTERM when the story's thread
+    /// is gone, so that a test run which is itself killed leaves nothing behind.
+    pub fn start(name: &str, command: &Command, log: &Path) -> Self {
         let out = File::options().create(true).append(true).open(log).unwrap();
-        let child = command
+        let child = bound_to_us(command)
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())
             .stderr(out)
@@ -114,6 +115,27 @@ impl Process {
         let from = lines.len().saturating_sub(40);
         format!("--- {}:\n{}", self.name, lines[from..].join("\n"))
     }
+}
+
+/// The same command by way of setpriv. (Taking up another user clears the signal: what setpriv does
+/// already gets it as an option.)
+fn bound_to_us(command: &Command) -> Command {
+    let mut bound = Command::new("setpriv");
+    bound.args(["--pdeathsig", "TERM"]);
+    if command.get_program() != "setpriv" {
+        bound.arg(command.get_program());
+    }
+    bound.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => bound.env(name, value),
+            None => bound.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        bound.current_dir(folder);
+    }
+    bound
 }
 
 impl Drop for Process {

@@ -51,7 +51,7 @@ impl Redis {
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .arg("--dir")
             .arg(folder);
-        Process::start("redis-server", &mut command, &folder.join("redis.log"))
+        Process::start("redis-server", &command, &folder.join("redis.log"))
     }
 
     async fn ready(&self) {
@@ -189,7 +189,7 @@ impl Postgres {
             "unix_socket_directories=",
         ]);
         let log = folder.path().join("postgres.log");
-        let process = Process::start("postgres", &mut command, &log);
+        let process = Process::start("postgres", &command, &log);
         let postgres = Self {
             address,
             process,

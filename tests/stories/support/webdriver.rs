@@ -41,7 +41,7 @@ impl Chromium {
             .env("XDG_CONFIG_HOME", profile.path())
             .env("XDG_CACHE_HOME", profile.path());
         let log = profile.path().join("chromedriver.log");
-        let process = Process::start("chromedriver", &mut command, &log);
+        let process = Process::start("chromedriver", &command, &log);
         until("chromedriver is ready", PATIENCE, || async {
             let status = client::get(driver, "/status").await.ok()?;
             (status.json()["value"]["ready"] == true).then_some(())
@@ -173,6 +173,29 @@ impl Chromium {
             self.call(Method::GET, &format!("/element/{element}/text"), Value::Null)
                 .await,
         )
+    }
+
+    /// Waits until the page shows these words.
+    pub async fn until_shown(&self, words: &str) {
+        let shown = async {
+            loop {
+                // a page on its way has no body for a moment
+                if let Some(body) = self.find("body").await {
+                    let path = format!("/element/{body}/text");
+                    if text_of(self.call(Method::GET, &path, Value::Null).await).contains(words) {
+                        return;
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, shown).await.is_err() {
+            panic!(
+                "{words:?} never shown at {}:\n{}",
+                self.url().await,
+                self.source().await
+            );
+        }
     }
 
     /// Waits until the address satisfies `is_there`.
