@@ -63,6 +63,10 @@ pub struct Canary {
     pub login: Login,
     /// The file with its password; a trailing newline is ignored.
     pub password_file: PathBuf,
+    /// The field or JSON pointer of the password; `None`: as the page says, else `password`.
+    pub password_field: Option<String>,
+    /// What else the login needs.
+    pub fields: Vec<(String, String)>,
 }
 
 /// `[listen]`

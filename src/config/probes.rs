@@ -122,5 +122,7 @@ pub(super) fn canary(reader: &mut Reader<'_>, text: &CanaryText) -> Option<Canar
     Some(Canary {
         login: login?,
         password_file: password_file?,
+        password_field: text.password_field.as_ref().map(|field| field.get_ref().clone()),
+        fields: text.fields.clone().into_iter().collect(),
     })
 }

@@ -195,6 +195,9 @@ pub(super) struct ExemptText {
 pub(super) struct CanaryText {
     pub login: Text,
     pub password_file: Text,
+    pub password_field: Option<Text>,
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
