@@ -3,13 +3,15 @@
 //! - `place`, `open`, `unknown`: the database, SQLite or PostgreSQL; for how long it is waited for.
 //! - `change`: every change is one transaction under the one write lock, with its audit rows.
 //! - `firms`, `two_factor`: firms, their policy, the flag.
-//! - `standing`, `employees`, `staff`, `import`, `reset`: people.
+//! - `standing`, `employees`, `roster`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
+//! - `accounts`: providers' own ids of people.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
 //! - `client_tokens`: machine clients.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
 
+mod accounts;
 mod attempts;
 mod audit;
 mod change;
@@ -25,6 +27,7 @@ mod news;
 mod open;
 mod place;
 mod reset;
+mod roster;
 mod sealed;
 mod sessions_ended;
 mod spent;
@@ -45,6 +48,7 @@ use sqlx::AnyPool;
 pub use client_tokens::ClientToken;
 pub use copies::Copies;
 pub use model::*;
+pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};
 
 use crate::secret::KeyRing;
 

@@ -104,7 +104,8 @@ impl Directory {
                 .execute(change.db())
                 .await?;
         }
+        let accounts = super::accounts::reseal_accounts(change.db(), keys).await?;
         change.commit().await?;
-        Ok(phones.len() + secrets.len())
+        Ok(phones.len() + secrets.len() + accounts)
     }
 }

@@ -92,7 +92,8 @@ impl Waiting {
             .filter(|_| self.allows(FactorKind::Sms))
     }
 
-    fn allows(&self, factor: FactorKind) -> bool {
+    /// Whether the firm allows this factor.
+    pub(super) fn allows(&self, factor: FactorKind) -> bool {
         self.employee.standing.firm.policy.allows(factor)
     }
 }

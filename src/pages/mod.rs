@@ -1,8 +1,10 @@
 //! What people see below `/.doorstep/`, and the pages by which a request is refused.
 
 mod account;
+mod admin;
 mod assets;
 mod body;
+mod callbacks;
 mod challenge;
 mod challenge_page;
 mod desk;

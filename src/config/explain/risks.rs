@@ -133,6 +133,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
         say.push("Without SMS nobody can get in before a key is enrolled for them.".into());
     }
     say.extend(super::doors::warnings(config));
+    say.extend(super::vendors::warnings(config));
     say.extend(missing_files(config));
     say
 }

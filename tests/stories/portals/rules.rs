@@ -506,3 +506,90 @@ networks = ["127.0.0.0/8"]
     world.gateway.ok(&["client-token", "remove", "backup"]);
     client(&token).fetch("GET", "/basic/export/a").await.expect(401);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portal_that_answers_otherwise_is_noticed_and_the_canary_says_so() {
+    let rules = format!("{JSON_LOGIN}{WHO_AM_I}");
+    let world = world_of(&rules).await;
+    let password = world.gateway.file("canary.password");
+    std::fs::write(&password, "olga-password\n").unwrap();
+    let words = [
+        "canary",
+        "--login",
+        OLGA,
+        "--password-file",
+        password.to_str().unwrap(),
+    ];
+    let sings = world.gateway.ok(&words);
+    assert!(
+        sings.contains("/api/login: a wrong password is refused and the right one accepted"),
+        "{sings}"
+    );
+    let quiet = crate::support::client::get(world.gateway.ops, "/readyz")
+        .await
+        .unwrap();
+    assert_eq!(quiet.json()["warnings"], json!([]));
+
+    // The portal now answers both alike.
+    world
+        .portal
+        .answer("/api/login", Reply::new(202).body("{\"state\":\"pending\"}"));
+    let said = world.gateway.refused(&words, 1);
+    assert!(
+        said.contains("a wrong password fits neither") && said.contains("the right password fits neither"),
+        "{said}"
+    );
+    assert!(!said.contains("olga-password"));
+    let browser = world.browser();
+    browser
+        .fetch_with("/api/login", JSON, &credentials(OLGA))
+        .await
+        .expect(502);
+    let ready = crate::support::client::get(world.gateway.ops, "/readyz")
+        .await
+        .unwrap();
+    assert_eq!(ready.status, 200);
+    assert!(
+        ready
+            .text()
+            .contains("fitted neither success nor failure (/api/login)"),
+        "{}",
+        ready.text()
+    );
+    let audit = world.gateway.ok(&["audit", "list", "--event", "portal.drift"]);
+    assert!(audit.contains("portal.drift"), "{audit}");
+
+    // Everybody is let in: worse.
+    world.portal.answer(
+        "/api/login",
+        Reply::new(200)
+            .body("{\"user\":{\"name\":\"x\"}}")
+            .cookie("sid=1"),
+    );
+    assert!(
+        world
+            .gateway
+            .refused(&words, 1)
+            .contains("everybody would be let in")
+    );
+    let usage = world.gateway.refused(&["canary"], 2);
+    assert!(usage.contains("--login"), "{usage}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_canary_signs_in_by_form_and_by_basic() {
+    let world = world_of(&format!("{}{BASIC_LOGIN}", crate::support::gateway::FORM_LOGIN)).await;
+    let password = world.gateway.file("canary.password");
+    std::fs::write(&password, "olga-password").unwrap();
+    let words = [
+        "canary",
+        "--login",
+        OLGA,
+        "--password-file",
+        password.to_str().unwrap(),
+        "--json",
+    ];
+    let said: serde_json::Value = serde_json::from_str(&world.gateway.ok(&words)).unwrap();
+    assert_eq!(said["fits"], true, "{said}");
+    assert_eq!(said["rules"].as_array().unwrap().len(), 2);
+}
