@@ -18,7 +18,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// How Kubernetes wraps a token into a subprotocol.
 const WRAPPED_TOKEN: &str = "base64url.bearer.authorization.k8s.io.";
 /// Words beside which a subprotocol is taken for a token.
-const TOKEN_WORDS: [&str; 6] = [
+pub(super) const TOKEN_WORDS: [&str; 6] = [
     "bearer",
     "access_token",
     "accesstoken",

@@ -14,6 +14,7 @@ mod hygiene;
 mod live;
 mod login;
 mod machine;
+mod messages;
 mod ops;
 mod own;
 mod passage;

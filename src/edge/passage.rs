@@ -1,6 +1,8 @@
 //! A request on its way to the portal and its answer on the way back: which cookies go up, which come
 //! down, and what the vault keeps (I3).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::HeaderValue;
 use http::header::SET_COOKIE;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -8,6 +10,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use super::arrival::Arrival;
 use super::credentials::{is_bound, offers_foreign_token, without_foreign_tokens};
 use super::headers::{self, Said};
+use super::messages::{Foreign, Messages};
 use crate::access::{Doorstep, LiveSession, Unknown, Who};
 use crate::gate::{Credentials, Route};
 use crate::sessions::Level;
@@ -31,6 +34,8 @@ pub struct Passage {
     target: Option<String>,
     /// The credentials that the session's own login brought.
     bound: Bound,
+    /// What is said over its WebSocket.
+    messages: Messages,
     /// A session cookie that its answer brings.
     own_cookie: Option<String>,
     /// The session ended before it is forwarded (logout): nothing is kept, and the cookie is taken back.
@@ -92,6 +97,7 @@ impl Passage {
             authorization,
             target,
             bound: vault.bound,
+            messages: Messages::default(),
             own_cookie: None,
             session_ended: false,
             owed,
@@ -123,6 +129,17 @@ impl Passage {
         self.arrival.settings.config.portal.rules.has_bearer() && offers_foreign_token(offers, &self.bound)
     }
 
+    /// Reads what the browser says over a connection that was upgraded.
+    ///
+    /// # Errors
+    /// Where it brings a token that is not this session's.
+    pub fn overhear(&mut self, bytes: &[u8]) -> Result<(), Foreign> {
+        if !self.arrival.is_upgrade || !self.arrival.settings.config.portal.rules.has_bearer() {
+            return Ok(());
+        }
+        self.messages.read(bytes, &self.bound)
+    }
+
     /// The same, for a session that was just ended by logout.
     #[must_use]
     pub fn after_logout(mut self) -> Self {
@@ -148,6 +165,10 @@ impl Passage {
             overrides: let_in && matches!(self.route, Route::Protected | Route::Ambiguous),
         };
         headers::for_upstream(head, said, &self.arrival.settings.config)?;
+        if self.arrival.is_upgrade && self.arrival.settings.config.portal.rules.has_bearer() {
+            // Messages that are compressed could not be read.
+            head.remove_header(&http::header::SEC_WEBSOCKET_EXTENSIONS);
+        }
         let target = self
             .target
             .as_deref()
@@ -218,17 +239,25 @@ impl Passage {
         ];
         let path = self.arrival.target.path();
         // I4: asked about before the vault is used again.
-        let watched = self.credentials == Credentials::Vault
-            && config.portal.rules.who_am_i.is_some()
-            && self.arrival.sets_session(lines);
+        let sets_session = self.credentials == Credentials::Vault && self.arrival.sets_session(lines);
+        let asks = config.portal.rules.who_am_i.is_some();
+        let session_changed = AtomicBool::new(false);
         let store = |vault: &mut Vault| {
             let changed = self.jar_of(vault).store(lines, path, &hosts);
-            vault.unproven |= changed && watched;
+            vault.unproven |= changed && sets_session && asks;
+            session_changed.fetch_or(changed && sets_session, Ordering::Relaxed);
             changed
         };
         match &self.who {
             Who::Session(session) => {
                 door.change_vault(session, now, store).await?;
+                if session_changed.into_inner() && !matches!(self.route, Route::Login(_)) {
+                    let holder = session.stored.record.level.holder();
+                    let login = holder.map(|holder| &holder.login);
+                    let place = "session_cookies";
+                    door.note_drift("session_changed", place, login, self.arrival.client)
+                        .await?;
+                }
                 Ok(None)
             }
             Who::Nobody | Who::Replaced if self.credentials == Credentials::Vault => Ok(None),

@@ -157,6 +157,22 @@ impl Json {
         }
     }
 
+    /// Whether some text, however deep, is one that is looked for under its key; in a list, under the list's.
+    pub fn any_text(&self, is_it: &dyn Fn(&str, &str) -> bool) -> bool {
+        self.any_text_under("", is_it)
+    }
+
+    fn any_text_under(&self, key: &str, is_it: &dyn Fn(&str, &str) -> bool) -> bool {
+        match self {
+            Self::Text(text) => is_it(key, text),
+            Self::List(items) => items.iter().any(|item| item.any_text_under(key, is_it)),
+            Self::Object(members) => members
+                .iter()
+                .any(|(key, value)| value.any_text_under(key, is_it)),
+            Self::Null | Self::Flag(_) | Self::Number(_) => false,
+        }
+    }
+
     /// A text that is not empty, or a whole number: what can name somebody in an answer.
     pub fn as_name(&self) -> Option<&str> {
         match self {

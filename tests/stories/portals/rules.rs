@@ -1,9 +1,16 @@
 //! Other ways to sign in than a form: JSON with a cookie, a bearer token, HTTP Basic, and doors that no rule
 //! names but who-am-I sees.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::support::browser::CHALLENGE;
 use crate::support::portal::{CANARY, Knobs, SECRET, password_of};
@@ -592,4 +599,72 @@ async fn the_canary_signs_in_by_form_and_by_basic() {
     let said: serde_json::Value = serde_json::from_str(&world.gateway.ok(&words)).unwrap();
     assert_eq!(said["fits"], true, "{said}");
     assert_eq!(said["rules"].as_array().unwrap().len(), 2);
+}
+
+type Socket = WebSocketStream<TcpStream>;
+
+async fn open_socket(world: &World, browser: &Browser, protocol: Option<&str>) -> Result<Socket, Error> {
+    let mut request = format!("ws://{}/api/socket", world.gateway.address).into_client_request()?;
+    let headers = request.headers_mut();
+    headers.insert("origin", world.gateway.origin.parse().unwrap());
+    if let Ok(cookies) = browser.cookie_header("/").parse() {
+        headers.insert("cookie", cookies);
+    }
+    if let Some(protocol) = protocol {
+        headers.insert("sec-websocket-protocol", protocol.parse().unwrap());
+    }
+    let stream = TcpStream::connect(world.gateway.address).await.unwrap();
+    client_async(request, stream).await.map(|(socket, _)| socket)
+}
+
+async fn says(socket: &mut Socket, text: &str) -> Option<String> {
+    let _ = socket.send(Message::text(text)).await;
+    let back = tokio::time::timeout(Duration::from_secs(5), socket.next())
+        .await
+        .expect("an answer or an end");
+    back.and_then(Result::ok)
+        .and_then(|message| message.into_text().ok())
+        .map(|text| text.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i4_a_foreign_token_goes_over_no_websocket() {
+    let world = world_of(TOKEN_LOGIN).await;
+    let sign_in = async || {
+        let olga = world.browser();
+        let token = token_of(
+            &olga
+                .fetch_with("/api/token", JSON, &credentials(OLGA))
+                .await
+                .expect(200),
+        );
+        (olga, token)
+    };
+    let ((olga, own), (_, other)) = (sign_in().await, sign_in().await);
+    let mut socket = open_socket(&world, &olga, None).await.unwrap();
+    let hello = json!({"auth": own}).to_string();
+    assert_eq!(says(&mut socket, &hello).await.as_deref(), Some(hello.as_str()));
+    assert_eq!(
+        says(&mut socket, "{\"topic\":1}").await.as_deref(),
+        Some("{\"topic\":1}")
+    );
+    let foreign = json!({"auth": other}).to_string();
+    assert_eq!(
+        says(&mut socket, &foreign)
+            .await
+            .filter(|said| said.contains("login-canary")),
+        None
+    );
+    assert!(
+        says(&mut socket, "still there?").await.is_none(),
+        "the connection goes on"
+    );
+    assert!(
+        open_socket(&world, &olga, Some(&format!("bearer, {other}")))
+            .await
+            .is_err()
+    );
+    assert!(open_socket(&world, &world.browser(), None).await.is_err());
+    let seen = world.portal.last("/api/socket");
+    assert_eq!(seen.header("sec-websocket-extensions"), "");
 }

@@ -20,6 +20,9 @@ pub(super) fn answer(state: &mut State, seen: &Seen) -> Step {
     if let Some(reply) = state.overrides.get(seen.path()) {
         return Step::Reply(reply.clone());
     }
+    if seen.path() == "/api/socket" {
+        return Step::Socket;
+    }
     if let Some(reply) = super::doors::answer(state, seen) {
         return Step::Reply(reply);
     }
