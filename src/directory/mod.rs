@@ -5,6 +5,7 @@
 //! - `firms`, `two_factor`: firms, their policy, the flag.
 //! - `standing`, `employees`, `roster`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
+//! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
 //! - `accounts`: providers' own ids of people.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
 //! - `client_tokens`: machine clients.
@@ -12,15 +13,18 @@
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
 
 mod accounts;
+mod api_tokens;
 mod attempts;
 mod audit;
 mod change;
 mod client_tokens;
 mod copies;
 mod employees;
+mod factor_removal;
 mod factors;
 mod firms;
 mod import;
+mod kept_answers;
 mod mark;
 mod model;
 mod news;
@@ -45,8 +49,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use sqlx::AnyPool;
 
+pub use api_tokens::ApiToken;
 pub use client_tokens::ClientToken;
 pub use copies::Copies;
+pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};
 

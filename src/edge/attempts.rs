@@ -6,7 +6,7 @@ use pingora::proxy::Session;
 use super::arrival::Arrival;
 use super::client::limited_network;
 use super::door::Door;
-use crate::access::{Unknown, Who};
+use crate::access::{Ending, Unknown, Who};
 use crate::clock::Timestamp;
 use crate::directory::{Actor, AuditEvent};
 use crate::gate::Login;
@@ -92,7 +92,8 @@ impl Door {
         reason: &'static str,
     ) -> Result<(), Unknown> {
         if let Who::Session(live) = who {
-            self.door.end_session(live).await?;
+            // Whoever was faster under it had the same name, and an answer of their own.
+            let _: Ending = self.door.end_session(live).await?;
         }
         let path = arrival.target.path();
         let event = AuditEvent {

@@ -15,7 +15,7 @@ use super::exchange::{Body, Exchange};
 use super::headers::{self, Said};
 use super::passage::take_set_cookies;
 use super::probe::Identity;
-use crate::access::{Accepted, LoginCheck, LoginOutcome, Unknown, Who};
+use crate::access::{Accepted, Ending, LoginCheck, LoginOutcome, Unknown, Who};
 use crate::gate::login::{Answer, Asked, Judgement, Told as LoginTold, judge};
 use crate::gate::rules::LoginRule;
 use crate::gate::{Asker, Route};
@@ -115,8 +115,8 @@ impl Door {
             }
             Err(unknown) => return Ok(Err(unknown)),
         };
-        match self.door.check_login(who, Some(&basic.user), now).await {
-            Ok(LoginCheck::Send) => {}
+        let alone = match self.door.check_login(who, Some(&basic.user), now).await {
+            Ok(LoginCheck::Send(alone)) => alone,
             Ok(LoginCheck::Gone) => {
                 self.tell(session, arrival, &Told::Retry, None).await?;
                 return Ok(Ok(Tried::Answered));
@@ -124,10 +124,15 @@ impl Door {
             // I4: another's login ends the session, and is not sent.
             Ok(LoginCheck::SomebodyElse) => {
                 self.door.metrics.login("somebody_else");
-                if let Who::Session(live) = who
-                    && let Err(unknown) = self.door.end_session(live).await
-                {
-                    return Ok(Err(unknown));
+                if let Who::Session(live) = who {
+                    match self.door.end_session(live).await {
+                        Ok(Ending::Ended) => {}
+                        Ok(Ending::Overtaken) => {
+                            self.tell(session, arrival, &Told::Retry, None).await?;
+                            return Ok(Ok(Tried::Answered));
+                        }
+                        Err(unknown) => return Ok(Err(unknown)),
+                    }
                 }
                 let cookie = self.door.clear_session_cookie();
                 self.ask_for_credentials(session, arrival, None, Some(cookie))
@@ -135,7 +140,7 @@ impl Door {
                 return Ok(Ok(Tried::Answered));
             }
             Err(unknown) => return Ok(Err(unknown)),
-        }
+        };
         let mut jar = match who {
             Who::Session(live) => match live.vault() {
                 Ok(vault) => vault.main,
@@ -165,6 +170,12 @@ impl Door {
             Judgement::Accepted => {}
             Judgement::Refused => {
                 self.door.metrics.login("refused");
+                if rule.failure.is_some()
+                    && let Who::Session(live) = who
+                    && let Err(unknown) = self.door.forget_tried(live, alone, self.door.now()).await
+                {
+                    return Ok(Err(unknown));
+                }
                 self.ask_for_credentials(session, arrival, Some(challenge), None)
                     .await?;
                 return Ok(Ok(Tried::Answered));

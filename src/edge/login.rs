@@ -8,12 +8,12 @@ use pingora::proxy::Session;
 
 use super::answer;
 use super::arrival::Arrival;
-use super::door::{Classed, Door};
-use super::exchange::{Body, Exchange};
+use super::door::{Classed, Door, passes_unknown};
+use super::exchange::{Body, Exchange, strip_hop_by_hop};
 use super::headers;
 use super::passage::{Passage, append_cookie, take_set_cookies};
 use super::probe::Identity;
-use crate::access::{Accepted, LoginCheck, LoginOutcome, Unknown, Who, onward};
+use crate::access::{Accepted, Alone, Ending, LoginCheck, LoginOutcome, Unknown, Who, onward};
 use crate::clock::Timestamp;
 use crate::gate::body::{BadBody, FormBody};
 use crate::gate::login::{
@@ -22,7 +22,7 @@ use crate::gate::login::{
 use crate::gate::query::Fields;
 use crate::gate::rules::{LoginRule, UsernameSource};
 use crate::gate::whoami::Named;
-use crate::gate::{Asker, Credentials, Login, Route};
+use crate::gate::{Ask, Asker, Credentials, Login, Refusal, Route, Verdict, decide};
 use crate::pages::Told;
 use crate::sessions::Ticket;
 use crate::vault::{Credential, Parted, Vault, part};
@@ -87,25 +87,55 @@ impl<'a> LoginExchange<'a> {
             Err(unknown) => return Ok(Err(unknown)),
         };
         match self.door.door.check_login(&self.who, typed.as_ref(), now).await {
-            Ok(LoginCheck::Send) => {}
-            Ok(LoginCheck::SomebodyElse) => return self.somebody_else(session, now).await,
-            Ok(LoginCheck::Gone) => {
-                return self
-                    .door
-                    .tell(session, &self.arrival, &Told::Retry, None)
-                    .await
-                    .map(Ok);
+            Ok(LoginCheck::Send(alone)) => {
+                let sent = Sent {
+                    typed,
+                    alone,
+                    owes_factor: self.owes_factor(now),
+                    tickets,
+                };
+                self.send(session, rule, sent).await
             }
-            Err(unknown) => return Ok(Err(unknown)),
+            // It is not sent, so no password was tried.
+            Ok(refused) => {
+                if let Err(unknown) = self.door.give_back(&tickets).await {
+                    return Ok(Err(unknown));
+                }
+                match refused {
+                    LoginCheck::SomebodyElse => self.somebody_else(session, now).await,
+                    LoginCheck::Gone | LoginCheck::Send(_) => self.retry(session).await,
+                }
+            }
+            Err(unknown) => Ok(Err(unknown)),
         }
-        self.send(session, rule, typed, tickets).await
+    }
+
+    async fn retry(&self, session: &mut Session) -> Outcome<()> {
+        self.door
+            .tell(session, &self.arrival, &Told::Retry, None)
+            .await
+            .map(Ok)
+    }
+
+    /// Whether the portal accepted a password in this session before, and that is not enough.
+    fn owes_factor(&self, now: Timestamp) -> bool {
+        let ask = Ask {
+            route: Route::Protected,
+            presence: self.who.presence(),
+            client: self.arrival.client,
+            now,
+            anonymous: self.arrival.settings.config.portal.rules.anonymous,
+            pass_unknown: passes_unknown(&self.arrival.settings.config),
+        };
+        decide(&ask) == Verdict::Refuse(Refusal::SecondFactor)
     }
 
     /// I4: a login that names anybody but the owner is not sent; it ends the session.
     async fn somebody_else(&self, session: &mut Session, now: Timestamp) -> Outcome<()> {
         self.door.door.metrics.login("somebody_else");
         let cookie = match self.begin_anew(now).await {
-            Ok(cookie) => cookie,
+            Ok(Some(cookie)) => cookie,
+            Ok(None) => return self.retry(session).await,
             Err(unknown) => return Ok(Err(unknown)),
         };
         let login = self.arrival.settings.config.portal.rules.login_page.address(None);
@@ -115,25 +145,22 @@ impl<'a> LoginExchange<'a> {
             .map(Ok)
     }
 
-    async fn begin_anew(&self, now: Timestamp) -> Result<String, Unknown> {
-        if let Who::Session(live) = &self.who {
-            self.door.door.end_session(live).await?;
+    /// `None` where another login has just taken the session's place.
+    async fn begin_anew(&self, now: Timestamp) -> Result<Option<String>, Unknown> {
+        if let Who::Session(live) = &self.who
+            && self.door.door.end_session(live).await? == Ending::Overtaken
+        {
+            return Ok(None);
         }
         let token = self
             .door
             .door
             .begin_anonymous(&Vault::default(), None, self.arrival.client, now)
             .await?;
-        Ok(self.door.door.session_cookie(&token))
+        Ok(Some(self.door.door.session_cookie(&token)))
     }
 
-    async fn send(
-        self,
-        session: &mut Session,
-        rule: &LoginRule,
-        typed: Option<Login>,
-        tickets: Vec<Ticket>,
-    ) -> Outcome<()> {
+    async fn send(self, session: &mut Session, rule: &LoginRule, sent: Sent) -> Outcome<()> {
         let Self {
             door,
             arrival,
@@ -150,15 +177,16 @@ impl<'a> LoginExchange<'a> {
             Err(unknown) => return Ok(Err(unknown)),
         };
         let mut head = session.req_header().clone();
+        strip_hop_by_hop(&mut head)?;
         passage.prepare(&mut head)?;
         if rule.reads_body() {
             head.insert_header(ACCEPT_ENCODING, "identity")?;
         }
         let body = classed.body.unwrap_or_default();
-        let sent = door
+        let answered = door
             .exchange(&passage.arrival.settings.config, head, body, rule.timeout)
             .await;
-        let mut exchange = match sent {
+        let mut exchange = match answered {
             Ok(exchange) => exchange,
             Err(error) => return door.portal_down(session, &passage.arrival, &error).await.map(Ok),
         };
@@ -167,15 +195,13 @@ impl<'a> LoginExchange<'a> {
                 Ok(Body::Whole(body)) => Some(body),
                 Ok(Body::TooLong) => {
                     exchange.finish().await;
-                    return Judged {
+                    let judged = Judged {
                         door,
                         passage,
-                        typed,
-                        tickets,
+                        sent,
                         told: LoginTold::default(),
-                    }
-                    .neither(session, rule)
-                    .await;
+                    };
+                    return judged.neither(session, rule).await;
                 }
                 Err(error) => return door.portal_down(session, &passage.arrival, &error).await.map(Ok),
             }
@@ -199,8 +225,7 @@ impl<'a> LoginExchange<'a> {
         let judged = Judged {
             door,
             passage,
-            typed,
-            tickets,
+            sent,
             told,
         };
         match judgement {
@@ -214,17 +239,24 @@ impl<'a> LoginExchange<'a> {
     }
 }
 
+/// What is known of a login when it is sent.
+struct Sent {
+    typed: Option<Login>,
+    alone: Alone,
+    owes_factor: bool,
+    tickets: Vec<Ticket>,
+}
+
 /// A login whose answer was judged.
 struct Judged<'a> {
     door: &'a Door,
     passage: Passage,
-    typed: Option<Login>,
-    tickets: Vec<Ticket>,
+    sent: Sent,
     told: LoginTold,
 }
 
 impl Judged<'_> {
-    /// A wrong password: the portal's own answer passes.
+    /// A wrong password: the portal's own answer passes, unless it was given to a session that owes its factor.
     async fn refused(
         self,
         session: &mut Session,
@@ -260,9 +292,12 @@ impl Judged<'_> {
         }
         if rule.failure.is_some()
             && let Who::Session(live) = &self.passage.who
-            && let Err(unknown) = self.door.door.forget_tried(live, now).await
+            && let Err(unknown) = self.door.door.forget_tried(live, self.sent.alone, now).await
         {
             return Ok(Err(unknown));
+        }
+        if self.sent.owes_factor {
+            return self.refused_while_owed(session, exchange, now).await;
         }
         let kept = match self.keep_refused(rule, &mut exchange.head, now).await {
             Ok(kept) => kept,
@@ -272,6 +307,25 @@ impl Judged<'_> {
             append_cookie(&mut exchange.head, &cookie);
         }
         release(exchange, read, session).await.map(Ok)
+    }
+
+    /// The login went up with the vault of somebody whom the portal knows, so its answer may show what is
+    /// theirs: it is withheld as the first one was (I5).
+    async fn refused_while_owed(
+        self,
+        session: &mut Session,
+        mut exchange: Exchange<'_>,
+        now: Timestamp,
+    ) -> Outcome<()> {
+        let config = &self.passage.arrival.settings.config;
+        let parted = take_set_cookies(&mut exchange.head, &config.portal.rules.pass_cookies);
+        let keep = |vault: &mut Vault| self.store_into(vault, &parted);
+        if let Who::Session(live) = &self.passage.who
+            && let Err(unknown) = self.door.door.change_vault(live, now, keep).await
+        {
+            return Ok(Err(unknown));
+        }
+        self.withhold(session, exchange, &Told::SecondFactor, None).await
     }
 
     async fn keep_refused(
@@ -295,7 +349,7 @@ impl Judged<'_> {
         if !self.store_into(&mut vault, &parted) {
             return Ok(None);
         }
-        let typed = self.typed.as_ref().filter(|_| rule.failure.is_none());
+        let typed = self.sent.typed.as_ref().filter(|_| rule.failure.is_none());
         let tried = typed.map(|typed| typed.folded().to_owned());
         let token = self
             .door
@@ -443,7 +497,7 @@ impl Judged<'_> {
 
     async fn settle(&self, accepted: Accepted<'_>) -> Result<LoginOutcome, Unknown> {
         let outcome = self.door.door.login_accepted(accepted).await?;
-        self.door.give_back(&self.tickets).await?;
+        self.door.give_back(&self.sent.tickets).await?;
         Ok(outcome)
     }
 
@@ -479,7 +533,7 @@ impl Judged<'_> {
     async fn shut(self, session: &mut Session, reason: &'static str) -> Outcome<()> {
         let Passage { arrival, who, .. } = &self.passage;
         self.door
-            .shut_login(session, arrival, who, self.typed.as_ref(), reason)
+            .shut_login(session, arrival, who, self.sent.typed.as_ref(), reason)
             .await
     }
 
@@ -493,7 +547,7 @@ impl Judged<'_> {
         let arrival = &self.passage.arrival;
         Ok(self
             .door
-            .identity(arrival, &vault.main, None, &self.told, self.typed.as_ref())
+            .identity(arrival, &vault.main, None, &self.told, self.sent.typed.as_ref())
             .await)
     }
 
@@ -503,7 +557,9 @@ impl Judged<'_> {
         self.door.door.metrics.portal_down();
         let cookie = match &self.passage.who {
             Who::Session(live) => match self.door.door.end_session(live).await {
-                Ok(()) => Some(self.door.door.clear_session_cookie()),
+                Ok(Ending::Ended) => Some(self.door.door.clear_session_cookie()),
+                // Whoever was faster under it was asked about too.
+                Ok(Ending::Overtaken) => None,
                 Err(unknown) => return Ok(Err(unknown)),
             },
             Who::Nobody | Who::Replaced => None,

@@ -11,7 +11,7 @@ use super::door::Door;
 use super::exchange::Body;
 use super::headers::{self, Said};
 use super::passage::take_set_cookies;
-use crate::access::{LiveSession, Unknown, Who};
+use crate::access::{Ending, LiveSession, Unknown, Who};
 use crate::gate::Login;
 use crate::gate::login::{Answer, Told as LoginTold};
 use crate::gate::whoami::{Named, WhoAmI};
@@ -216,7 +216,8 @@ impl Door {
             Named::Nobody => {}
             Named::Somebody(name) if self.door.names_holder(name, holder).await? => {}
             Named::Somebody(name) => {
-                self.door.end_session(live).await?;
+                // One that took its place meanwhile is asked about by its own next request.
+                let _: Ending = self.door.end_session(live).await?;
                 self.door
                     .note_drift(
                         "another_name",
