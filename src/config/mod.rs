@@ -8,6 +8,7 @@ mod login;
 mod origin;
 mod overlap;
 mod portal;
+mod probes;
 mod read;
 mod reader;
 mod sections;
@@ -28,7 +29,7 @@ pub use explain::{Part, explain, explanation};
 pub use origin::Origin;
 
 use crate::directory::TotpShape;
-use crate::gate::PortalRules;
+use crate::gate::{Login, PortalRules};
 use crate::secret::Redacted;
 use crate::sessions::Limit;
 
@@ -53,6 +54,21 @@ pub struct Config {
     pub limits: Limits,
     /// `[secrets] key_file`
     pub key_file: PathBuf,
+    /// `[canary]`
+    pub canary: Option<Canary>,
+}
+
+/// `[canary]`: the test account of `doorstep canary`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canary {
+    /// Its name at the portal.
+    pub login: Login,
+    /// The file with its password; a trailing newline is ignored.
+    pub password_file: PathBuf,
+    /// The field or JSON pointer of the password; `None`: as the page says, else `password`.
+    pub password_field: Option<String>,
+    /// What else the login needs.
+    pub fields: Vec<(String, String)>,
 }
 
 /// `[listen]`
@@ -129,6 +145,8 @@ pub enum UnknownEmployee {
     Deny,
     /// They pass on a password: a hole.
     Pass,
+    /// They are added to the firm whose `logins` fit the name that the portal gives; it must be on.
+    Register,
 }
 
 /// `[sessions]`
@@ -310,4 +328,11 @@ pub struct Limits {
     pub sms_per_employee: Limit,
     /// Pushes sent to one employee.
     pub pushes_per_employee: Limit,
+}
+
+impl Config {
+    /// The names under which the portal may set a cookie's `Domain`.
+    pub fn cookie_hosts(&self) -> [&str; 2] {
+        [self.listen.public_url.host(), self.portal.upstream.origin.host()]
+    }
 }

@@ -8,6 +8,7 @@
 //! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
 //! - `accounts`: providers' own ids of people.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
+//! - `client_tokens`: machine clients.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
 
@@ -16,6 +17,7 @@ mod api_tokens;
 mod attempts;
 mod audit;
 mod change;
+mod client_tokens;
 mod copies;
 mod employees;
 mod factor_removal;
@@ -49,6 +51,7 @@ use arc_swap::ArcSwap;
 use sqlx::AnyPool;
 
 pub use api_tokens::ApiToken;
+pub use client_tokens::ClientToken;
 pub use copies::Copies;
 pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;

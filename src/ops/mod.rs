@@ -4,6 +4,7 @@
 //! they are refused, `idempotency` that what is sent twice is done once; `openapi` describes it all.
 
 mod audit;
+mod drift;
 mod employees;
 mod factors;
 mod firms;
