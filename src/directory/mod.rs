@@ -7,6 +7,7 @@
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
 //! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
 //! - `accounts`: providers' own ids of people.
+//! - `scim`, `scim_groups`: people that an identity provider looks after, in a firm or waiting for one.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
@@ -29,6 +30,8 @@ mod news;
 mod open;
 mod place;
 mod reset;
+mod scim;
+mod scim_groups;
 mod sealed;
 mod sessions_ended;
 mod spent;
@@ -50,6 +53,8 @@ pub use api_tokens::ApiToken;
 pub use copies::Copies;
 pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
+pub use scim::{ScimProfile, ScimSearch, ScimUser};
+pub use scim_groups::{GroupChanges, ScimMember};
 
 use crate::secret::KeyRing;
 

@@ -14,6 +14,7 @@ mod metrics;
 mod openapi;
 mod problem;
 mod reports;
+mod scim;
 mod scope;
 mod sessions;
 mod token;
@@ -44,10 +45,12 @@ pub fn router(door: Arc<Doorstep>, token: Token) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics::show))
         .merge(api())
+        .merge(scim::router())
         .fallback(nothing)
         .layer(from_fn_with_state(Arc::clone(&door), idempotency::keep))
         .layer(from_fn_with_state(keeper, token::require))
-        .layer(from_fn(problem::of_refusals));
+        .layer(from_fn(problem::of_refusals))
+        .layer(from_fn(scim::of_problems));
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
