@@ -3,7 +3,7 @@
 //! - `place`, `open`, `unknown`: the database, SQLite or PostgreSQL; for how long it is waited for.
 //! - `change`: every change is one transaction under the one write lock, with its audit rows.
 //! - `firms`, `two_factor`: firms, their policy, the flag.
-//! - `standing`, `employees`, `staff`, `import`, `reset`: people.
+//! - `standing`, `employees`, `roster`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
 //! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
 //! - `accounts`: providers' own ids of people.
@@ -30,6 +30,7 @@ mod news;
 mod open;
 mod place;
 mod reset;
+mod roster;
 mod scim;
 mod scim_groups;
 mod sealed;
@@ -53,6 +54,7 @@ pub use api_tokens::ApiToken;
 pub use copies::Copies;
 pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
+pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};
 pub use scim::{ScimProfile, ScimSearch, ScimUser};
 pub use scim_groups::{GroupChanges, ScimMember};
 
