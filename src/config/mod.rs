@@ -12,6 +12,7 @@ mod read;
 mod reader;
 mod sections;
 mod text;
+mod told;
 mod vendors;
 
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ pub use duration::{parse_duration, parse_limit, parse_positive_duration, show_du
 pub use error::{ConfigError, ConfigErrors};
 pub use explain::{Part, explain, explanation};
 pub use origin::Origin;
+pub use told::{AuditSinks, MailTls, Notices, Smtp, Webhook};
 
 use crate::directory::TotpShape;
 use crate::gate::PortalRules;
@@ -51,6 +53,10 @@ pub struct Config {
     pub factors: FactorSettings,
     /// `[limits]`
     pub limits: Limits,
+    /// `[notices]`
+    pub notices: Notices,
+    /// `[audit]`
+    pub audit: AuditSinks,
     /// `[secrets] key_file`
     pub key_file: PathBuf,
 }

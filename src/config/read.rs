@@ -15,10 +15,11 @@ use super::text::{
     DirectoryText, FactorsText, LimitsText, ListenText, LoginText, OpsText, PortalText, SecretsText,
     SessionsText,
 };
+use super::told::{self, AuditText, NoticesText};
 use super::{Config, StoreSettings, factors, login, portal, sections};
 use crate::gate::rules::LoginRule;
 
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 10] = [
     "listen",
     "ops",
     "portal",
@@ -26,6 +27,8 @@ const SECTIONS: [&str; 8] = [
     "sessions",
     "factors",
     "limits",
+    "notices",
+    "audit",
     "secrets",
 ];
 
@@ -107,6 +110,10 @@ fn whole(reader: &mut Reader<'_>, file: &Path) -> Option<Config> {
     let factors = factors.and_then(|text| factors::factors(reader, &text, public_url));
     let limits = section::<LimitsText>(reader, &mut tree, "limits");
     let limits = limits.and_then(|text| sections::limits(reader, &text));
+    let notices = section::<NoticesText>(reader, &mut tree, "notices");
+    let notices = notices.and_then(|text| told::notices(reader, &text));
+    let audit = section::<AuditText>(reader, &mut tree, "audit");
+    let audit = audit.and_then(|text| told::audit(reader, &text));
     let secrets = section::<SecretsText>(reader, &mut tree, "secrets");
     let key_file = secrets.and_then(|text| sections::key_file(reader, &text));
     Some(Config {
@@ -118,6 +125,8 @@ fn whole(reader: &mut Reader<'_>, file: &Path) -> Option<Config> {
         sessions: sessions?,
         factors: factors?,
         limits: limits?,
+        notices: notices?,
+        audit: audit?,
         key_file: key_file?,
     })
 }

@@ -8,6 +8,7 @@
 //! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
 //! - `accounts`: providers' own ids of people.
 //! - `scim`, `scim_groups`: people that an identity provider looks after, in a firm or waiting for one.
+//! - `outbox`: notices that wait to be sent, and how far the audit was delivered.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
@@ -28,6 +29,7 @@ mod mark;
 mod model;
 mod news;
 mod open;
+mod outbox;
 mod place;
 mod reset;
 mod roster;
@@ -54,6 +56,7 @@ pub use api_tokens::ApiToken;
 pub use copies::Copies;
 pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
+pub use outbox::{DueNotice, Lease, NewNotice};
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};
 pub use scim::{ScimProfile, ScimSearch, ScimUser};
 pub use scim_groups::{GroupChanges, ScimMember};

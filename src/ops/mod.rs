@@ -22,7 +22,7 @@ mod tokens;
 mod two_factor;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

@@ -6,4 +6,4 @@ mod people;
 mod refusals;
 mod scim;
 mod twice;
-mod world;
+pub(crate) mod world;
