@@ -13,6 +13,7 @@ mod read;
 mod reader;
 mod sections;
 mod text;
+mod told;
 mod vendors;
 
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ pub use duration::{parse_duration, parse_limit, parse_positive_duration, show_du
 pub use error::{ConfigError, ConfigErrors};
 pub use explain::{Part, explain, explanation};
 pub use origin::Origin;
+pub use told::{AuditSinks, MailTls, Notices, Smtp, Webhook};
 
 use crate::directory::TotpShape;
 use crate::gate::{Login, PortalRules};
@@ -52,6 +54,10 @@ pub struct Config {
     pub factors: FactorSettings,
     /// `[limits]`
     pub limits: Limits,
+    /// `[notices]`
+    pub notices: Notices,
+    /// `[audit]`
+    pub audit: AuditSinks,
     /// `[secrets] key_file`
     pub key_file: PathBuf,
     /// `[canary]`

@@ -20,6 +20,11 @@ use crate::gate::rules::{LoginRule, PortalRules};
 
 const SECTIONS: [&str; 9] = [
     "canary",
+use super::told::{self, AuditText, NoticesText};
+use super::{Config, StoreSettings, factors, login, portal, sections};
+use crate::gate::rules::LoginRule;
+
+const SECTIONS: [&str; 10] = [
     "listen",
     "ops",
     "portal",
@@ -27,6 +32,8 @@ const SECTIONS: [&str; 9] = [
     "sessions",
     "factors",
     "limits",
+    "notices",
+    "audit",
     "secrets",
 ];
 
@@ -111,6 +118,10 @@ fn whole(reader: &mut Reader<'_>, file: &Path) -> Option<Config> {
     let factors = factors.and_then(|text| factors::factors(reader, &text, public_url));
     let limits = section::<LimitsText>(reader, &mut tree, "limits");
     let limits = limits.and_then(|text| sections::limits(reader, &text));
+    let notices = section::<NoticesText>(reader, &mut tree, "notices");
+    let notices = notices.and_then(|text| told::notices(reader, &text));
+    let audit = section::<AuditText>(reader, &mut tree, "audit");
+    let audit = audit.and_then(|text| told::audit(reader, &text));
     let secrets = section::<SecretsText>(reader, &mut tree, "secrets");
     let key_file = secrets.and_then(|text| sections::key_file(reader, &text));
     let canary = match tree.remove("canary") {
@@ -130,6 +141,8 @@ fn whole(reader: &mut Reader<'_>, file: &Path) -> Option<Config> {
         sessions: sessions?,
         factors: factors?,
         limits: limits?,
+        notices: notices?,
+        audit: audit?,
         key_file: key_file?,
         canary: canary?,
     })

@@ -7,6 +7,8 @@
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
 //! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
 //! - `accounts`: providers' own ids of people.
+//! - `scim`, `scim_groups`: people that an identity provider looks after, in a firm or waiting for one.
+//! - `outbox`: notices that wait to be sent, and how far the audit was delivered.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
 //! - `client_tokens`: machine clients.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
@@ -29,9 +31,12 @@ mod mark;
 mod model;
 mod news;
 mod open;
+mod outbox;
 mod place;
 mod reset;
 mod roster;
+mod scim;
+mod scim_groups;
 mod sealed;
 mod sessions_ended;
 mod spent;
@@ -55,8 +60,11 @@ pub use client_tokens::ClientToken;
 pub use copies::Copies;
 pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
+pub use outbox::{DueNotice, Lease, NewNotice};
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};
 pub use trail::TrailFilter;
+pub use scim::{ScimProfile, ScimSearch, ScimUser};
+pub use scim_groups::{GroupChanges, ScimMember};
 
 use crate::secret::KeyRing;
 

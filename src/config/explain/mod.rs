@@ -86,6 +86,7 @@ fn placement(config: &Config) -> Vec<String> {
             ops.address
         ),
     });
+    say.extend(told(config));
     if let Some(header) = &portal.identity_header {
         say.push(format!(
             "The portal is told who it is in the header {header}; what a client sends there is removed."
@@ -356,6 +357,41 @@ fn when_down(config: &Config) -> Vec<String> {
         ));
     }
     say.extend(vendors::when_down(config));
+    say
+}
+
+/// Who is told of what happens.
+fn told(config: &Config) -> Vec<String> {
+    let mut say = Vec::new();
+    let (smtp, sms) = (&config.notices.smtp, config.notices.sms);
+    if let Some(smtp) = smtp {
+        let else_sms = if sms {
+            "; whoever has no address is sent an SMS"
+        } else {
+            ""
+        };
+        say.push(format!(
+            "Employees and their firm's admins are told of changes to factors, numbers and policy by e-mail from {} through {}:{}{else_sms}.",
+            smtp.from, smtp.host, smtp.port
+        ));
+    } else if sms {
+        say.push(
+            "Employees and their firm's admins are told of changes to factors, numbers and policy by SMS."
+                .into(),
+        );
+    } else {
+        say.push("Nobody is told of changes to factors, numbers and policy: [notices] is not given.".into());
+    }
+    if let Some(file) = &config.audit.file {
+        say.push(format!(
+            "Each row of the audit is appended to {}.",
+            file.display()
+        ));
+    }
+    if let Some(webhook) = &config.audit.webhook {
+        let host = webhook.url.host_str().unwrap_or_default();
+        say.push(format!("Each row of the audit is sent to {host}, signed."));
+    }
     say
 }
 

@@ -351,6 +351,8 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             sms_per_employee: per(5, 60 * MINUTE),
             pushes_per_employee: per(30, 60 * MINUTE),
         },
+        notices: crate::config::Notices::default(),
+        audit: crate::config::AuditSinks::default(),
         key_file: folder.join("doorstep.key"),
     }
 }
