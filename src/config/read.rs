@@ -15,16 +15,12 @@ use super::text::{
     CanaryText, DirectoryText, FactorsText, LimitsText, ListenText, LoginText, OpsText, PortalText,
     SecretsText, SessionsText,
 };
+use super::told::{self, AuditText, NoticesText};
 use super::{Config, StoreSettings, factors, login, portal, probes, sections};
 use crate::gate::rules::{LoginRule, PortalRules};
 
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 11] = [
     "canary",
-use super::told::{self, AuditText, NoticesText};
-use super::{Config, StoreSettings, factors, login, portal, sections};
-use crate::gate::rules::LoginRule;
-
-const SECTIONS: [&str; 10] = [
     "listen",
     "ops",
     "portal",
