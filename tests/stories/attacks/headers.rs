@@ -82,11 +82,15 @@ async fn i3_trailers_and_alternative_services_end_here() {
     for path in ["/app/trailer", "/public/trailer"] {
         world.portal.answer(path, crate::support::Reply::raw(bytes));
         let cookie = anna.cookie_header(path);
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nTE: trailers\r\nCookie: {cookie}\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nTE: trailers\r\nCookie: {cookie}\r\n\r\n");
         let answer = raw(host, request.as_bytes()).await.text();
         assert!(answer.contains("ok"), "{path}: {answer}");
         let lower = answer.to_lowercase();
-        assert!(!lower.contains("trailer-canary") && !lower.contains("alt-svc"), "{path}: {answer}");
+        assert!(
+            !lower.contains("trailer-canary") && !lower.contains("alt-svc"),
+            "{path}: {answer}"
+        );
     }
 }
 

@@ -43,8 +43,16 @@ async fn e5_no_method_path_or_header_gets_past_the_gate() {
             let (siege, host) = (&siege, &host);
             PATHS.iter().flat_map(move |path| {
                 siege.cookies.iter().map(move |cookie| {
-                    let body = if *method == "POST" || *method == "PUT" { "a=b" } else { "" };
-                    let close = if lines.contains("Connection") { "" } else { "Connection: close\r\n" };
+                    let body = if *method == "POST" || *method == "PUT" {
+                        "a=b"
+                    } else {
+                        ""
+                    };
+                    let close = if lines.contains("Connection") {
+                        ""
+                    } else {
+                        "Connection: close\r\n"
+                    };
                     let request = format!(
                         "{method} {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n\
                          Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Site: same-origin\r\n\
@@ -62,9 +70,19 @@ async fn e5_no_method_path_or_header_gets_past_the_gate() {
         });
         for (what, waits, answer) in join_all(asked).await {
             let text = answer.text();
-            assert!(!text.contains(SECRET) && !text.contains("portalsession"), "{what}: {text}");
-            assert!(!text.contains("login-canary") && !answer.statuses().contains(&101), "{what}: {text}");
-            let finals: Vec<u16> = answer.statuses().into_iter().filter(|status| *status != 100).collect();
+            assert!(
+                !text.contains(SECRET) && !text.contains("portalsession"),
+                "{what}: {text}"
+            );
+            assert!(
+                !text.contains("login-canary") && !answer.statuses().contains(&101),
+                "{what}: {text}"
+            );
+            let finals: Vec<u16> = answer
+                .statuses()
+                .into_iter()
+                .filter(|status| *status != 100)
+                .collect();
             assert_eq!(finals.len(), 1, "{what}: {text}");
             assert!(finals[0] < 500, "{what}: {text}");
             // only the login page and public pages come from the portal, and the challenge page is for one who waits
@@ -84,7 +102,12 @@ async fn e5_no_method_path_or_header_gets_past_the_gate() {
         }
     }
     // and all that has cost the waiting session nothing
-    siege.waiting.get("/app/secret").await.expect(303).expect_to("/.doorstep/challenge");
+    siege
+        .waiting
+        .get("/app/secret")
+        .await
+        .expect(303)
+        .expect_to("/.doorstep/challenge");
 }
 
 /// C6, keep-alive: one connection, several people, one after the other and pipelined.
@@ -94,7 +117,9 @@ async fn c6_a_connection_is_nobodys() {
     let olga = siege.world.olga_signed_in().await;
     let host = siege.host();
     let get = |path: &str, cookie: &str| {
-        format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\n{cookie}\r\n")
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\n{cookie}\r\n"
+        )
     };
     let hers = format!("Cookie: {}\r\n", olga.cookie_header("/app"));
     let login = "email=anna%40acme.example&password=anna-password";
@@ -113,11 +138,23 @@ async fn c6_a_connection_is_nobodys() {
         get("/app/secret", &hers),
     ]
     .concat();
-    let answer = raw_for(siege.world.gateway.address, pipelined.as_bytes(), Duration::from_secs(2)).await;
+    let answer = raw_for(
+        siege.world.gateway.address,
+        pipelined.as_bytes(),
+        Duration::from_secs(2),
+    )
+    .await;
     let text = answer.text();
     let statuses = answer.statuses();
     let expected = [200, 303, 303, 303, 303, 401, 200];
-    assert!(expected.starts_with(&statuses) && !statuses.is_empty(), "{statuses:?}: {text}");
-    assert_eq!(text.matches(SECRET).count(), statuses.iter().filter(|status| **status == 200).count(), "{text}");
+    assert!(
+        expected.starts_with(&statuses) && !statuses.is_empty(),
+        "{statuses:?}: {text}"
+    );
+    assert_eq!(
+        text.matches(SECRET).count(),
+        statuses.iter().filter(|status| **status == 200).count(),
+        "{text}"
+    );
     assert!(!text.contains("anna@acme.example"), "{text}");
 }

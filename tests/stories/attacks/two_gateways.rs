@@ -54,7 +54,11 @@ async fn i4_two_names_on_two_gateways_never_share_a_jar() {
         assert!(sent.len() <= 1, "one jar was sent with {sent:?}");
         for (tab, name) in &tabs {
             let page = tab.go("/app/secret").await;
-            assert!(!page.holds(SECRET) || *name == OLGA && page.holds(OLGA), "{name}: {}", page.shown());
+            assert!(
+                !page.holds(SECRET) || *name == OLGA && page.holds(OLGA),
+                "{name}: {}",
+                page.shown()
+            );
         }
     }
 }
@@ -78,7 +82,12 @@ async fn e5_a_logout_here_beside_a_login_there_leaves_nobody_signed_in() {
         for tab in [&again, &leaving] {
             for gateway in [&world.gateway, &other] {
                 let page = tab.via(gateway).get("/app/secret").await;
-                assert!(!page.holds(SECRET), "{round}: {} then {}", login.shown(), page.shown());
+                assert!(
+                    !page.holds(SECRET),
+                    "{round}: {} then {}",
+                    login.shown(),
+                    page.shown()
+                );
             }
         }
     }
