@@ -5,6 +5,7 @@
 //! - `firms`, `two_factor`: firms, their policy, the flag.
 //! - `standing`, `employees`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
+//! - `devices`, `pushes`: enrolled phones, and the requests that went to them.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
@@ -13,6 +14,7 @@ mod attempts;
 mod audit;
 mod change;
 mod copies;
+mod devices;
 mod employees;
 mod factors;
 mod firms;
@@ -22,6 +24,7 @@ mod model;
 mod news;
 mod open;
 mod place;
+mod pushes;
 mod reset;
 mod sealed;
 mod sessions_ended;
@@ -41,7 +44,9 @@ use arc_swap::ArcSwap;
 use sqlx::AnyPool;
 
 pub use copies::Copies;
+pub use devices::{Device, POINT_LENGTH, Subscription, parse_device_key};
 pub use model::*;
+pub use pushes::{PushOutcome, SentPush};
 
 use crate::secret::KeyRing;
 

@@ -290,6 +290,8 @@ pub enum Spent {
     Passcode,
     /// A recovery code.
     RecoveryCode,
+    /// The approval of a request to a phone.
+    PushApproval,
 }
 
 impl Spent {
@@ -299,6 +301,7 @@ impl Spent {
             Self::SmsToken => "sms_token",
             Self::Passcode => "passcode",
             Self::RecoveryCode => "recovery_code",
+            Self::PushApproval => "push_approval",
         }
     }
 }

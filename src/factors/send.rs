@@ -215,6 +215,7 @@ mod tests {
             expires: now.plus(5 * GRACE),
             state: ChallengeState::Open,
             sms: Vec::new(),
+            push: None,
         };
         for id in ["1", "2", "3", "4", "5", "6", "7"] {
             challenge.keep(&SentToken {

@@ -12,7 +12,7 @@ use super::totp;
 use super::waiting::{Named, Standing, TRIES, Waiting, too_busy};
 use crate::access::{Doorstep, Entry, LiveSession, Unknown};
 use crate::clock::Timestamp;
-use crate::directory::{Attempt, Spent};
+use crate::directory::{Attempt, PushOutcome, Spent};
 use crate::gate::FactorKind;
 use crate::sessions::{Challenge, ChallengeState, Level, Versioned};
 
@@ -141,6 +141,7 @@ impl Doorstep {
     fn could_judge(&self, waiting: &Waiting, challenge: &Challenge) -> bool {
         let sends = self.settings.load().sms.is_some();
         waiting.has_totp()
+            || waiting.has_phone()
             || waiting
                 .sms_phone()
                 .is_some_and(|_| sends || !challenge.sms.is_empty())
@@ -245,10 +246,15 @@ impl Doorstep {
         factor: FactorKind,
         now: Timestamp,
     ) -> Result<Verdict, Unknown> {
+        let push = challenge.value.push.clone().filter(|push| push.is_pending(now));
         if !self.close(challenge, factor, now).await? {
             // It was right, only late: no failure.
             self.release(waiting, now).await;
             return Ok(Verdict::Overtaken);
+        }
+        if let Some(push) = push {
+            let overtaken = PushOutcome::Overtaken;
+            self.directory.settle_push(&push.id, overtaken, None).await?;
         }
         self.directory.note_verified(waiting.login(), now).await?;
         let event = waiting.event("factor.verified", json!({"factor": factor.as_str()}));

@@ -3,7 +3,9 @@
 mod breaker;
 mod file;
 mod http;
+mod public_address;
 mod template;
+pub mod web_push;
 
 use std::sync::Arc;
 
