@@ -189,14 +189,13 @@ impl Directory {
             let mut change = self.change(now).await?;
             let employee = change.employee(self, login).await?;
             let (firm, login) = (&employee.standing.firm.id, &employee.standing.login);
-            let renamed = sqlx::query(
-                "UPDATE factors SET name = $1 WHERE id = $2 AND employee = $3 AND kind = 'push'",
-            )
-            .bind(name.as_str())
-            .bind(id)
-            .bind(login.folded())
-            .execute(change.db())
-            .await?;
+            let renamed =
+                sqlx::query("UPDATE factors SET name = $1 WHERE id = $2 AND employee = $3 AND kind = 'push'")
+                    .bind(name.as_str())
+                    .bind(id)
+                    .bind(login.folded())
+                    .execute(change.db())
+                    .await?;
             if renamed.rows_affected() != 1 {
                 return Err(no_device());
             }
@@ -307,7 +306,10 @@ impl Change {
         code: &str,
         now: Timestamp,
     ) -> Result<Option<Login>, ChangeRefused> {
-        for hash in directory.keys().keyed_hashes(Purpose::Token, material(code).as_bytes()) {
+        for hash in directory
+            .keys()
+            .keyed_hashes(Purpose::Token, material(code).as_bytes())
+        {
             let row = sqlx::query_as::<_, (String, i64, i64)>(
                 "DELETE FROM device_codes WHERE hash = $1 RETURNING employee, epoch, expires",
             )
@@ -335,12 +337,11 @@ impl Change {
         name: &str,
         sealed: String,
     ) -> Result<(), ChangeRefused> {
-        let (count,) = sqlx::query_as::<_, (i64,)>(
-            "SELECT COUNT(*) FROM factors WHERE employee = $1 AND kind = 'push'",
-        )
-        .bind(employee)
-        .fetch_one(self.db())
-        .await?;
+        let (count,) =
+            sqlx::query_as::<_, (i64,)>("SELECT COUNT(*) FROM factors WHERE employee = $1 AND kind = 'push'")
+                .bind(employee)
+                .fetch_one(self.db())
+                .await?;
         if count >= MOST {
             return Err(ChangeRefused::Invalid(format!(
                 "there are {MOST} phones already; remove one first"

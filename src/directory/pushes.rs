@@ -154,7 +154,11 @@ impl Directory {
     ///
     /// # Errors
     /// Where the directory does not answer.
-    pub async fn waiting_pushes(&self, login: &Login, now: Timestamp) -> Result<Vec<SentPush>, DirectoryUnknown> {
+    pub async fn waiting_pushes(
+        &self,
+        login: &Login,
+        now: Timestamp,
+    ) -> Result<Vec<SentPush>, DirectoryUnknown> {
         within(ANSWER, async {
             let rows = sqlx::query_as::<_, SentPush>(
                 "SELECT id, challenge, address, browser, sent, expires, outcome FROM pushes \
@@ -209,7 +213,9 @@ impl Directory {
         })
         .await?;
         // Of two gateways at once one has made it.
-        self.kept_push_key().await?.ok_or_else(|| unreadable("the push key"))
+        self.kept_push_key()
+            .await?
+            .ok_or_else(|| unreadable("the push key"))
     }
 
     async fn kept_push_key(&self) -> Result<Option<Redacted<Vec<u8>>>, DirectoryUnknown> {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::unknown::{BULK, unreadable, within};
 use super::change::Change;
 use super::pushes::PUSH_KEY;
+use super::unknown::{BULK, unreadable, within};
 use super::{Directory, DirectoryUnknown, Phone, Subscription};
 use crate::clock::Timestamp;
 use crate::secret::{KeyRing, Purpose, Redacted};

@@ -32,6 +32,8 @@ pub struct Arrival {
     pub asker: Asker,
     /// What the browser sent along.
     pub cookies: BrowserCookies,
+    /// The Set-Cookie lines that its answer carries, whatever it is: an approval was collected on the way.
+    pub collected: Vec<String>,
     /// Whether it wants to become something else, such as a WebSocket.
     pub is_upgrade: bool,
 }
@@ -66,6 +68,7 @@ impl Arrival {
             client: client_address(peer, &head.headers, &listen.trusted_proxies),
             asker: asker(&head.headers),
             cookies: BrowserCookies::split(head.headers.get_all(COOKIE).iter().map(|value| value.as_bytes())),
+            collected: Vec::new(),
             is_upgrade: session.as_downstream().is_upgrade_req(),
             target,
             settings,

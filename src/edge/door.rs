@@ -10,6 +10,7 @@ use pingora::proxy::Session;
 use tracing::Instrument as _;
 
 use super::arrival::Arrival;
+use super::collect::collect;
 use super::live::{SLOT, Serving, Stop, Watched};
 use super::own::{self, BodyRefused};
 use super::passage::Passage;
@@ -140,6 +141,19 @@ impl Door {
             pass_unknown: passes_unknown(&arrival.settings.config),
         };
         let verdict = decide(&ask);
+        let is_worker = session.get_header("service-worker").is_some();
+        let collected = match arrival.is_upgrade || is_worker {
+            true => Ok(None),
+            false => collect(&self.door, &who, &ask, &verdict, now).await,
+        };
+        let (who, verdict) = match collected {
+            Ok(None) => (who, verdict),
+            Ok(Some(raised)) => {
+                arrival.collected = raised.cookies;
+                (raised.who, raised.verdict)
+            }
+            Err(unknown) => return Ok(Err(unknown)),
+        };
         self.door.metrics.decided(classed.route, &verdict);
         tracing::debug!(
             method = %arrival.method,
@@ -310,7 +324,9 @@ impl Door {
     ) -> pingora::Result<()> {
         let name = &arrival.settings.config.portal.name;
         let mut answer = told(what, arrival.asker, name, self.door.now());
-        set_cookie(&mut answer, cookie);
+        for cookie in cookie.into_iter().chain(arrival.collected.iter().cloned()) {
+            set_cookie(&mut answer, Some(cookie));
+        }
         answer::write(session, answer).await
     }
 

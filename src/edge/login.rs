@@ -16,6 +16,7 @@ use super::passage::{Passage, append_cookie, take_set_cookies};
 use crate::access::{Accepted, LoginCheck, LoginOutcome, Unknown, Who, onward};
 use crate::clock::Timestamp;
 use crate::directory::{Actor, AuditEvent};
+use crate::factors::browser::browser;
 use crate::gate::login::{Answer, Asked, Judgement, judge, origin_allowed, username};
 use crate::gate::query::Fields;
 use crate::gate::rules::LoginRule;
@@ -396,6 +397,9 @@ impl Judged<'_> {
             }
             LoginOutcome::Challenge { token } => {
                 self.door.door.metrics.login("challenged");
+                let agent = session.get_header(http::header::USER_AGENT);
+                let browser = browser(agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default());
+                self.door.door.alert(&token, &browser, self.door.door.now()).await;
                 let cookie = self.door.door.session_cookie(&token);
                 self.withhold(session, exchange, &Told::SecondFactor, Some(cookie))
                     .await

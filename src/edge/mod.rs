@@ -4,6 +4,7 @@
 mod answer;
 mod arrival;
 mod client;
+mod collect;
 mod door;
 mod exchange;
 mod headers;

@@ -123,6 +123,9 @@ impl Passage {
         } else if let Some(own) = self.keep(door, &parted.kept).await? {
             append_cookie(head, &own);
         }
+        for collected in &self.arrival.collected {
+            append_cookie(head, collected);
+        }
         let protected = self.route != Route::Public;
         headers::for_browser(head, protected, &self.arrival.settings.config)
             .map_err(|_| crate::sessions::StoreUnknown("an answer's head cannot be rewritten".into()))?;

@@ -211,7 +211,9 @@ impl Doorstep {
 
 impl Challenge {
     fn is_declined(&self) -> bool {
-        self.push.as_ref().is_some_and(|push| push.state == PushState::Denied)
+        self.push
+            .as_ref()
+            .is_some_and(|push| push.state == PushState::Denied)
     }
 }
 

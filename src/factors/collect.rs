@@ -50,10 +50,12 @@ impl Doorstep {
             return Ok(Collected::Nothing);
         }
         self.metrics.factor("verified");
-        Ok(match self.raise(&waiting.live(session), FactorKind::Push, now).await? {
-            Some(entry) => Collected::Entry(Box::new(entry)),
-            None => Collected::Overtaken,
-        })
+        Ok(
+            match self.raise(&waiting.live(session), FactorKind::Push, now).await? {
+                Some(entry) => Collected::Entry(Box::new(entry)),
+                None => Collected::Overtaken,
+            },
+        )
     }
 
     /// Whether the challenge that a session names was approved on a phone, and not collected yet.
@@ -68,8 +70,6 @@ impl Doorstep {
             return Ok(false);
         };
         let found = self.store.challenge(id, now).await?;
-        Ok(found.is_some_and(|found| {
-            found.value.approved_by().is_some() && now < found.value.expires
-        }))
+        Ok(found.is_some_and(|found| found.value.approved_by().is_some() && now < found.value.expires))
     }
 }

@@ -5,6 +5,7 @@
 //! judges and [`collect`] turns into the way in; [`verify`] judges what was typed ([`normalise`]) by
 //! [`passcode`], [`totp`] and [`sms`], in this order.
 
+pub mod browser;
 pub mod challenge;
 pub mod collect;
 pub mod normalise;

@@ -14,7 +14,9 @@ use crate::directory::{self, Device};
 use crate::gate::FactorKind;
 use crate::providers::web_push::{Delivery, Knock, Signer};
 use crate::secret::{SessionToken, random_bytes, random_id};
-use crate::sessions::{Allowance, Challenge, ChallengeId, ChallengeState, PushDevice, PushState, SentPush};
+use crate::sessions::{
+    Allowance, Challenge, ChallengeId, ChallengeState, Level, PushDevice, PushState, SentPush,
+};
 
 /// Who asks for a request to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,12 +156,19 @@ impl Doorstep {
         let push = SentPush::new(&devices, browser, settings.config.factors.challenge_ttl, now);
         let row = row_of(&push, &challenge.value.id, &waiting);
         let by_itself = asked == Asked::ByItself;
-        if !self.directory.record_push(waiting.login(), &row, by_itself).await? {
+        if !self
+            .directory
+            .record_push(waiting.login(), &row, by_itself)
+            .await?
+        {
             self.store.give_back(&ticket).await?;
             return Ok(PushSent::Held);
         }
         let before = challenge.value.push.as_ref().map(|push| push.id.clone());
-        if !self.put_push(&challenge.value.id, before.as_deref(), &push, now).await? {
+        if !self
+            .put_push(&challenge.value.id, before.as_deref(), &push, now)
+            .await?
+        {
             // Asked twice at once: the other one is on its way.
             self.directory
                 .settle_push(&push.id, directory::PushOutcome::Overtaken, None)
@@ -191,7 +200,11 @@ impl Doorstep {
             }
             found.value.expires = found.value.expires.max(push.expires);
             found.value.push = Some(push.clone());
-            if self.store.update_challenge(&found.value, found.version, now).await? {
+            if self
+                .store
+                .update_challenge(&found.value, found.version, now)
+                .await?
+            {
                 return Ok(true);
             }
         }
@@ -230,6 +243,14 @@ impl Doorstep {
         if let Err(unknown) = self.note_reached(id, &push.id, reached).await {
             tracing::warn!(%unknown, "whether a phone was reached cannot be noted");
         }
+    }
+
+    /// A phone shows a request.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    pub async fn note_push_seen(&self, id: &ChallengeId, push: &str) -> Result<(), Unknown> {
+        self.note_reached(id, push, true).await
     }
 
     /// Notes whether a phone was reached; one that was, is.
@@ -273,11 +294,35 @@ impl Doorstep {
             if !change(present) {
                 return Ok(false);
             }
-            if self.store.update_challenge(&found.value, found.version, now).await? {
+            if self
+                .store
+                .update_challenge(&found.value, found.version, now)
+                .await?
+            {
                 return Ok(true);
             }
         }
         Err(too_busy())
+    }
+
+    /// How the newest request to phones of a session's challenge stands, in a word.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    pub async fn push_word(
+        &self,
+        session: &LiveSession,
+        now: Timestamp,
+    ) -> Result<Option<&'static str>, Unknown> {
+        let Level::Password {
+            challenge: Some(id), ..
+        } = &session.stored.record.level
+        else {
+            return Ok(None);
+        };
+        let found = self.store.challenge(id, now).await?;
+        let push = found.and_then(|found| found.value.push);
+        Ok(Some(push.map_or("none", |push| push.shown(now).as_str())))
     }
 
     /// Who signs what goes to push services.
@@ -286,9 +331,12 @@ impl Doorstep {
     /// Where the directory cannot answer.
     pub async fn push_signer(&self) -> Result<Signer, Unknown> {
         let kept = self.directory.push_key().await?;
-        let pair =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, kept.reveal(), &SystemRandom::new())
-                .map_err(|_| directory::DirectoryUnknown("the push key in it is none".into()))?;
+        let pair = EcdsaKeyPair::from_pkcs8(
+            &ECDSA_P256_SHA256_FIXED_SIGNING,
+            kept.reveal(),
+            &SystemRandom::new(),
+        )
+        .map_err(|_| directory::DirectoryUnknown("the push key in it is none".into()))?;
         Ok(Signer::new(pair, &self.settings.load().config.listen.public_url))
     }
 

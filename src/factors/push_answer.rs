@@ -86,7 +86,12 @@ impl Answered {
 
 /// Whether `signature` (raw r and s, 64 bytes) is the device's over `message`.
 pub fn signed_by(device: &Device, message: &[u8], signature: &[u8]) -> bool {
-    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &device.key)
+    signed_by_key(&device.key, message, signature)
+}
+
+/// The same, by a public key that no device has yet.
+pub fn signed_by_key(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key)
         .verify(message, signature)
         .is_ok()
 }
@@ -171,7 +176,12 @@ impl Answering<'_> {
             return Ok(Answered::Over);
         };
         let open = found.value.state == ChallengeState::Open && self.now < found.value.expires;
-        let Some(push) = found.value.push.as_ref().filter(|push| open && push.is_pending(self.now)) else {
+        let Some(push) = found
+            .value
+            .push
+            .as_ref()
+            .filter(|push| open && push.is_pending(self.now))
+        else {
             return Ok(Answered::Over);
         };
         let fits: bool = push.digits.as_bytes().ct_eq(said.digits.as_bytes()).into();
@@ -180,7 +190,12 @@ impl Answering<'_> {
         }
         let keep_until = push.expires.plus(REMEMBERED);
         let (id, expires) = (push.id.clone(), push.expires);
-        if !self.door.directory.spend(Spent::PushApproval, &id, keep_until).await? {
+        if !self
+            .door
+            .directory
+            .spend(Spent::PushApproval, &id, keep_until)
+            .await?
+        {
             return Ok(Answered::Over);
         }
         if !self.close(found, expires).await? {
@@ -249,10 +264,15 @@ impl Answering<'_> {
             return Ok(Answered::Over);
         }
         let now = self.door.store.challenge(id, self.now).await?;
-        let wrong = now.and_then(|now| now.value.push).map_or(WRONG, |push| push.wrong);
+        let wrong = now
+            .and_then(|now| now.value.push)
+            .map_or(WRONG, |push| push.wrong);
         let left = WRONG.saturating_sub(wrong);
-        self.audit("push.wrong_number", json!({"device": self.device.id, "left": left}))
-            .await?;
+        self.audit(
+            "push.wrong_number",
+            json!({"device": self.device.id, "left": left}),
+        )
+        .await?;
         if left == 0 {
             self.settle(push, PushOutcome::Denied).await?;
         }
@@ -274,7 +294,8 @@ impl Answering<'_> {
         if !denied.await? {
             return Ok(Answered::Over);
         }
-        self.audit("push.denied", json!({"device": self.device.id})).await?;
+        self.audit("push.denied", json!({"device": self.device.id}))
+            .await?;
         self.settle(push, PushOutcome::Denied).await?;
         Ok(Answered::Denied)
     }
@@ -302,13 +323,19 @@ impl Answering<'_> {
             login: Some(self.employee.standing.login.clone()),
             firm: None,
         };
-        let waits = |record: &SessionRecord| {
-            matches!(&record.level, Level::Password { challenge: Some(named), .. } if named == id)
-        };
+        let waits = |record: &SessionRecord| matches!(&record.level, Level::Password { challenge: Some(named), .. } if named == id);
         let mut ended = 0;
         let door = self.door;
-        for record in door.store.list(&filter, self.now).await?.into_iter().filter(waits) {
-            door.directory.end_session(record.id.public(), record.ends).await?;
+        for record in door
+            .store
+            .list(&filter, self.now)
+            .await?
+            .into_iter()
+            .filter(waits)
+        {
+            door.directory
+                .end_session(record.id.public(), record.ends)
+                .await?;
             door.store.remove(&record.id).await?;
             ended += 1;
         }
@@ -318,7 +345,9 @@ impl Answering<'_> {
 
     async fn settle(&self, push: &str, outcome: PushOutcome) -> Result<(), Unknown> {
         let directory = &self.door.directory;
-        directory.settle_push(push, outcome, Some(&self.device.id)).await?;
+        directory
+            .settle_push(push, outcome, Some(&self.device.id))
+            .await?;
         directory.note_device_used(&self.device.id, self.now).await?;
         Ok(())
     }

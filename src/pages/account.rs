@@ -28,6 +28,7 @@ pub(super) struct AccountPage<'a> {
     pub firm: &'a str,
     pub factors: Vec<FactorRow>,
     pub may_add: bool,
+    pub may_add_phone: bool,
     pub sessions: Vec<SessionRow>,
     pub csrf: &'a str,
 }
@@ -37,6 +38,8 @@ pub(super) struct FactorRow {
     pub name: String,
     pub kind: &'static str,
     pub since: Option<Moment>,
+    /// A phone that is asked: it can be renamed and removed.
+    pub phone: Option<String>,
 }
 
 /// A session as a line.
@@ -88,6 +91,7 @@ async fn page(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
         name: &employee.standing.name,
         firm: &employee.standing.firm.name,
         factors: factor_rows(&employee),
+        may_add_phone: employee.standing.firm.policy.allows(FactorKind::Push),
         may_add: employee.standing.firm.policy.allows(FactorKind::Totp),
         sessions,
         csrf: &session.token.form_token(),
@@ -130,11 +134,13 @@ fn factor_rows(employee: &Employee) -> Vec<FactorRow> {
         name: phone.masked(),
         kind: "tokens by SMS",
         since: None,
+        phone: None,
     });
     let enrolled = employee.factors.iter().map(|factor| FactorRow {
         name: factor.name.clone(),
         kind: kind_in_words(factor.kind),
         since: Some(Moment::day(factor.added)),
+        phone: (factor.kind == FactorKind::Push).then(|| factor.id.clone()),
     });
     enrolled.chain(phone).collect()
 }

@@ -205,7 +205,7 @@ impl<'a> Enrolling<'a> {
 
 impl Desk {
     /// Who may add a factor: verified within 10 minutes, or let in this far by a one-time passcode (I14).
-    fn may_enrol(&self) -> Result<(&LiveSession, &Holder, bool), Stop> {
+    pub(super) fn may_enrol(&self) -> Result<(&LiveSession, &Holder, bool), Stop> {
         let now = self.now();
         self.stage()?;
         let session = self.session()?;
@@ -286,7 +286,7 @@ fn otpauth(secret: &[u8], shape: &TotpShape, portal: &str, login: &str) -> Optio
     Some((totp.to_url().ok()?, groups.join(" ")))
 }
 
-fn qr_code(uri: &str) -> Option<String> {
+pub(super) fn qr_code(uri: &str) -> Option<String> {
     let code = qrcode::QrCode::new(uri).ok()?;
     let image = code.render::<svg::Color<'_>>().min_dimensions(232, 232).build();
     Some(format!("data:image/svg+xml;base64,{}", STANDARD.encode(image)))

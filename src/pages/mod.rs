@@ -1,15 +1,19 @@
 //! What people see below `/.doorstep/`, and the pages by which a request is refused.
 
 mod account;
+mod account_phones;
 mod assets;
 mod body;
 mod challenge;
 mod challenge_page;
 mod desk;
+mod enroll_push;
 mod enroll_totp;
 mod layout;
 mod logout;
 mod moment;
+mod phone;
+mod phone_proof;
 mod proof;
 mod refusal;
 mod router;

@@ -9,7 +9,9 @@ use axum::routing::{get, post};
 
 use super::desk::Desk;
 use super::refusal::Stop;
-use super::{Told, account, assets, challenge, enroll_totp, logout, watch};
+use super::{
+    Told, account, account_phones, assets, challenge, enroll_push, enroll_totp, logout, phone, watch,
+};
 use crate::access::Doorstep;
 
 /// The router of all own addresses. A request carries an `Arc<Visitor>` in its extensions; one that does
@@ -21,6 +23,7 @@ pub fn router(door: Arc<Doorstep>) -> Router {
             get(challenge::show).post(challenge::reopen),
         )
         .route("/.doorstep/challenge/sms", post(challenge::sms))
+        .route("/.doorstep/challenge/push", post(challenge::push))
         .route("/.doorstep/challenge/verify", post(challenge::verify))
         .route("/.doorstep/challenge/status", get(watch::status))
         .route("/.doorstep/challenge/events", get(watch::events))
@@ -28,6 +31,19 @@ pub fn router(door: Arc<Doorstep>) -> Router {
             "/.doorstep/enroll/totp",
             get(enroll_totp::show).post(enroll_totp::add),
         )
+        .route(
+            "/.doorstep/enroll/push",
+            get(enroll_push::show).post(enroll_push::make),
+        )
+        .route("/.doorstep/enroll/push/status", get(enroll_push::status))
+        .route("/.doorstep/phone", get(phone::slash))
+        .route("/.doorstep/phone/", get(phone::show))
+        .route("/.doorstep/phone/{name}", get(phone::file))
+        .route("/.doorstep/phone/register", post(phone::register))
+        .route("/.doorstep/phone/subscribe", post(phone::subscribe))
+        .route("/.doorstep/phone/pending", post(phone::pending))
+        .route("/.doorstep/phone/answer", post(phone::answer))
+        .route("/.doorstep/account/phone", post(account_phones::change))
         .route("/.doorstep/account", get(account::show))
         .route("/.doorstep/account/sign-out", post(account::sign_out))
         .route("/.doorstep/logout", post(logout::logout))

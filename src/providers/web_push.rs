@@ -171,7 +171,9 @@ pub fn is_usable(subscription: &Subscription) -> bool {
 }
 
 static PUBLIC: LazyLock<Option<Client>> = LazyLock::new(|| {
-    let builder = builder().https_only(true).dns_resolver(std::sync::Arc::new(PublicOnly));
+    let builder = builder()
+        .https_only(true)
+        .dns_resolver(std::sync::Arc::new(PublicOnly));
     built(builder)
 });
 static LOOPBACK: LazyLock<Option<Client>> = LazyLock::new(|| built(builder()));

@@ -11,8 +11,12 @@ const AUTH: &str = "BTBZMqHH6r4Tts7J_aSIgg";
 
 fn signer(public_url: &str) -> Signer {
     let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
-    let pair =
-        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, made.as_ref(), &SystemRandom::new()).unwrap();
+    let pair = EcdsaKeyPair::from_pkcs8(
+        &ECDSA_P256_SHA256_FIXED_SIGNING,
+        made.as_ref(),
+        &SystemRandom::new(),
+    )
+    .unwrap();
     Signer::new(pair, &Origin::parse(public_url).unwrap())
 }
 
@@ -63,7 +67,8 @@ fn a_signature_names_the_services_origin_and_holds_for_less_than_a_day() {
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes(key))
         .verify(signed.as_bytes(), &bytes(signature))
         .unwrap();
-    let claims: serde_json::Value = serde_json::from_slice(&bytes(signed.split_once('.').unwrap().1)).unwrap();
+    let claims: serde_json::Value =
+        serde_json::from_slice(&bytes(signed.split_once('.').unwrap().1)).unwrap();
     assert_eq!(claims["aud"], "https://push.example.net:8443");
     assert_eq!(claims["exp"], 1_795_000_000 + 12 * 3600);
     assert_eq!(claims["sub"], "https://portal.example.com");
@@ -71,7 +76,10 @@ fn a_signature_names_the_services_origin_and_holds_for_less_than_a_day() {
 
 #[test]
 fn no_endpoint_leads_into_the_gateways_own_network() {
-    let (far, near) = (signer("https://portal.example.com"), signer("http://127.0.0.1:8080"));
+    let (far, near) = (
+        signer("https://portal.example.com"),
+        signer("http://127.0.0.1:8080"),
+    );
     for (endpoint, from_far, from_near) in [
         ("https://fcm.googleapis.com/fcm/send/x", true, true),
         ("http://fcm.googleapis.com/fcm/send/x", false, false),
