@@ -3,13 +3,15 @@
 //! - `place`, `open`, `unknown`: the database, SQLite or PostgreSQL; for how long it is waited for.
 //! - `change`: every change is one transaction under the one write lock, with its audit rows.
 //! - `firms`, `two_factor`: firms, their policy, the flag.
-//! - `standing`, `employees`, `staff`, `import`, `reset`: people.
+//! - `standing`, `employees`, `roster`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
 //! - `devices`, `pushes`: enrolled phones, and the requests that went to them.
+//! - `accounts`: providers' own ids of people.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
 
+mod accounts;
 mod attempts;
 mod audit;
 mod change;
@@ -26,6 +28,7 @@ mod open;
 mod place;
 mod pushes;
 mod reset;
+mod roster;
 mod sealed;
 mod sessions_ended;
 mod spent;
@@ -47,6 +50,7 @@ pub use copies::Copies;
 pub use devices::{Device, POINT_LENGTH, Subscription, parse_device_key};
 pub use model::*;
 pub use pushes::{PushOutcome, SentPush};
+pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};
 
 use crate::secret::KeyRing;
 

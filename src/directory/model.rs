@@ -106,6 +106,19 @@ impl Phone {
         &self.0
     }
 
+    /// The country's calling code and the number within the country, digits only; `None` never happens for a
+    /// number that was parsed.
+    pub fn parts(&self) -> Option<(String, String)> {
+        let number = phonenumber::parse(None, &self.0).ok()?;
+        let country = number.code().value().to_string();
+        let national = self
+            .0
+            .strip_prefix('+')?
+            .strip_prefix(country.as_str())?
+            .to_owned();
+        Some((country, national))
+    }
+
     /// The number as pages and listings show it: `+1 ••• ••• 0102`.
     pub fn masked(&self) -> String {
         let tail = &self.0[self.0.len().saturating_sub(4)..];
@@ -292,6 +305,10 @@ pub enum Spent {
     RecoveryCode,
     /// The approval of a request to a phone.
     PushApproval,
+    /// A token that a provider called right.
+    ProviderToken,
+    /// A provider's callback.
+    Callback,
 }
 
 impl Spent {
@@ -302,6 +319,8 @@ impl Spent {
             Self::Passcode => "passcode",
             Self::RecoveryCode => "recovery_code",
             Self::PushApproval => "push_approval",
+            Self::ProviderToken => "provider_token",
+            Self::Callback => "callback",
         }
     }
 }

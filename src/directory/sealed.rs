@@ -126,9 +126,10 @@ impl Directory {
                 .execute(change.db())
                 .await?;
         }
+        let accounts = super::accounts::reseal_accounts(change.db(), keys).await?;
         let pushes = reseal_pushes(keys, &mut change).await?;
         change.commit().await?;
-        Ok(phones.len() + secrets.len() + pushes)
+        Ok(phones.len() + secrets.len() + accounts + pushes)
     }
 }
 

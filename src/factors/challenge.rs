@@ -161,9 +161,13 @@ impl Doorstep {
             return Ok(View::of_a_session_that_is_over(session));
         };
         let named = self.named(&waiting, now).await?;
-        let totp = waiting.has_totp();
-        let sends = self.settings.load().sms.is_some();
-        let phone = waiting.sms_phone().filter(|_| sends);
+        let settings = self.settings.load_full();
+        let totp = waiting.has_totp() || self.provider_takes_keys(&settings, &waiting);
+        let own_number = waiting.sms_phone().filter(|_| settings.sms.is_some());
+        let sms_number = match own_number {
+            Some(phone) => Some(phone.masked()),
+            None => self.provider_number(&settings, &waiting),
+        };
         let open = match &named {
             Named::Open(challenge) => Some(&challenge.value),
             _ => None,
@@ -173,12 +177,12 @@ impl Doorstep {
         Ok(View {
             login: waiting.login().to_string(),
             totp,
-            sms_number: phone.map(|phone| phone.masked()),
+            nothing_enrolled: !totp && sms_number.is_none() && !waiting.has_phone(),
+            sms_number,
             sms_sent: sms_sent.filter(|token| now < token.expires).map(SmsSent::from),
             push,
             locked_until: waiting.locked_until(now),
             ran_out: matches!(named, Named::None | Named::RanOut),
-            nothing_enrolled: !totp && phone.is_none() && !waiting.has_phone(),
             firm_name: waiting.employee.standing.firm.name.clone(),
         })
     }

@@ -3,11 +3,13 @@
 //! A session that owes a factor is read anew from store and directory for each step ([`waiting`]). The page
 //! shows its [`challenge`]; [`send`] sends a token, [`push`] a request to phones, which [`push_answer`]
 //! judges and [`collect`] turns into the way in; [`verify`] judges what was typed ([`normalise`]) by
-//! [`passcode`], [`totp`] and [`sms`], in this order.
+//! [`passcode`], [`totp`] and [`sms`], in this order, and at last by providers ([`vendor`]). [`confirm`] judges
+//! a token in the form of a change.
 
 pub mod browser;
 pub mod challenge;
 pub mod collect;
+pub mod confirm;
 pub mod normalise;
 pub mod passcode;
 pub mod push;
@@ -15,6 +17,7 @@ pub mod push_answer;
 pub mod send;
 pub mod sms;
 pub mod totp;
+mod vendor;
 pub mod verify;
 mod waiting;
 

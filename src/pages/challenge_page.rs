@@ -19,6 +19,8 @@ pub(super) enum Problem {
     SmsLimit(Wait),
     /// The SMS provider is down.
     SmsDown,
+    /// The provider that would have to judge the token is down.
+    ProviderDown,
     /// There is no number to send to.
     NoNumber,
     /// There is no phone to ask.
@@ -74,6 +76,7 @@ impl Problem {
         match self {
             Self::SmsLimit(_) => "No token was sent",
             Self::SmsDown => "SMS is not available",
+            Self::ProviderDown => "The token could not be checked",
             Self::NoNumber => "No number for an SMS",
             Self::NoPhone => "No phone to ask",
             Self::AskedTooOften(_) => "Asked too often",

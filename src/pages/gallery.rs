@@ -26,6 +26,7 @@ fn view() -> View {
         totp: true,
         sms_number: Some("+1 ••• ••• 0102".into()),
         sms_sent: None,
+        push: None,
         locked_until: None,
         ran_out: false,
         nothing_enrolled: false,
@@ -65,6 +66,7 @@ fn account() -> Response<Bytes> {
         name: name.into(),
         kind,
         since,
+        phone: None,
     };
     let session = |address: &str, here| SessionRow {
         address: address.into(),
@@ -84,6 +86,7 @@ fn account() -> Response<Bytes> {
             factor("Authenticator app", "keys from an app", Some(Moment::day(NOW))),
             factor("+1 ••• ••• 0102", "tokens by SMS", None),
         ],
+        may_add_phone: true,
         may_add: true,
         sessions: vec![
             session("192.0.2.7", true),

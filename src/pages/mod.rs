@@ -2,8 +2,10 @@
 
 mod account;
 mod account_phones;
+mod admin;
 mod assets;
 mod body;
+mod callbacks;
 mod challenge;
 mod challenge_page;
 mod desk;

@@ -10,7 +10,8 @@ use axum::routing::{get, post};
 use super::desk::Desk;
 use super::refusal::Stop;
 use super::{
-    Told, account, account_phones, assets, challenge, enroll_push, enroll_totp, logout, phone, watch,
+    Told, account, account_phones, admin, assets, callbacks, challenge, enroll_push, enroll_totp, logout,
+    phone, watch,
 };
 use crate::access::Doorstep;
 
@@ -44,8 +45,11 @@ pub fn router(door: Arc<Doorstep>) -> Router {
         .route("/.doorstep/phone/pending", post(phone::pending))
         .route("/.doorstep/phone/answer", post(phone::answer))
         .route("/.doorstep/account/phone", post(account_phones::change))
+        .route("/.doorstep/callbacks/authy", post(callbacks::authy))
+        .route("/.doorstep/callbacks/twilio", post(callbacks::twilio))
         .route("/.doorstep/account", get(account::show))
         .route("/.doorstep/account/sign-out", post(account::sign_out))
+        .merge(admin::routes())
         .route("/.doorstep/logout", post(logout::logout))
         .route("/.doorstep/assets/{name}", get(file))
         .method_not_allowed_fallback(wrong_method)

@@ -1,7 +1,9 @@
 //! Stories of the challenge over a real directory and a real store.
 
 mod challenges;
+mod confirmations;
 mod locks;
+mod pushes;
 mod races;
 mod sends;
 mod verdicts;

@@ -193,14 +193,9 @@ fn every_fault_is_told_with_its_line_and_column() {
         ),
         (after("[factors]\ntotp = { digits = 9 }"), "15:19:", "6 to 8"),
         (
-            after("[factors]\ntotp = { provider = \"duo\" }"),
-            "15:21:",
-            "not built yet",
-        ),
-        (
             after("[factors]\npush = { provider = \"authy\" }"),
             "15:21:",
-            "not built yet",
+            "needs api_key_file",
         ),
         (
             after("[factors]\nchallenge_ttl = \"11m\""),
