@@ -177,7 +177,7 @@ impl Doorstep {
         Ok(View {
             login: waiting.login().to_string(),
             totp,
-            nothing_enrolled: !totp && sms_number.is_none() && !waiting.has_phone(),
+            nothing_enrolled: !totp && sms_number.is_none() && !waiting.can_push(&settings, &self.directory),
             sms_number,
             sms_sent: sms_sent.filter(|token| now < token.expires).map(SmsSent::from),
             push,

@@ -40,13 +40,14 @@ impl Doorstep {
         let Some(challenge) = self.store.challenge(id, now).await? else {
             return Ok(Collected::Nothing);
         };
+        let settings = self.settings.load_full();
         let approved = challenge.value.approved_by().is_some_and(|device| {
             challenge.value.login == *waiting.login()
                 && now < challenge.value.expires
-                && waiting.employee.factors.iter().any(|factor| factor.id == device)
+                && self.device_counts(&settings, &waiting, device)
         });
         // The phone was removed in between, or the approval is too old: it is worth nothing any more.
-        if !approved || !waiting.has_phone() {
+        if !approved || !waiting.can_push(&settings, &self.directory) {
             return Ok(Collected::Nothing);
         }
         self.metrics.factor("verified");

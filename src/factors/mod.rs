@@ -14,6 +14,7 @@ pub mod normalise;
 pub mod passcode;
 pub mod push;
 pub mod push_answer;
+mod push_vendor;
 pub mod send;
 pub mod sms;
 pub mod totp;

@@ -7,11 +7,13 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 
 use super::challenge::Opening;
+use super::push_vendor::vendor_push;
 use super::waiting::{Named, Standing, TRIES, Waiting, too_busy};
-use crate::access::{Doorstep, LiveSession, Unknown, Who};
+use crate::access::{Doorstep, LiveSession, Settings, Unknown, Who};
 use crate::clock::Timestamp;
 use crate::directory::{self, Device};
 use crate::gate::FactorKind;
+use crate::providers::Accounts;
 use crate::providers::web_push::{Delivery, Knock, Signer};
 use crate::secret::{SessionToken, random_bytes, random_id};
 use crate::sessions::{
@@ -113,7 +115,7 @@ impl Doorstep {
         let Standing::Waiting(waiting) = self.waiting(&session, now).await? else {
             return Ok(());
         };
-        if !waiting.has_phone() {
+        if !waiting.can_push(&self.settings.load(), &self.directory) {
             return Ok(());
         }
         if let Opening::Open(_) = self.challenge_for(&session, false, now).await? {
@@ -139,21 +141,26 @@ impl Doorstep {
         let Named::Open(challenge) = self.named(&waiting, now).await? else {
             return Ok(PushSent::Over);
         };
-        if !waiting.has_phone() {
+        let settings = self.settings.load_full();
+        if !waiting.can_push(&settings, &self.directory) {
             return Ok(PushSent::NoPhone);
         }
         if asked == Asked::ByItself && challenge.value.push.is_some() {
             return Ok(PushSent::Sent);
         }
         let devices = self.directory.devices(waiting.login()).await?;
-        let settings = self.settings.load_full();
         let key = self.limit_key("pushes_per_employee", "employee", waiting.login().folded());
         let limit = settings.config.limits.pushes_per_employee;
         let ticket = match self.store.take(&key, limit, now).await? {
             Allowance::Granted(ticket) => ticket,
             Allowance::Refused { until } => return Ok(PushSent::Limited { until }),
         };
-        let push = SentPush::new(&devices, browser, settings.config.factors.challenge_ttl, now);
+        let ttl = settings.config.factors.challenge_ttl;
+        let approver = settings.providers.approver.clone();
+        let push = match &approver {
+            Some(approver) => vendor_push(&**approver, browser, ttl, now),
+            None => SentPush::new(&devices, browser, ttl, now),
+        };
         let row = row_of(&push, &challenge.value.id, &waiting);
         let by_itself = asked == Asked::ByItself;
         if !self
@@ -178,7 +185,12 @@ impl Doorstep {
         }
         let door = Arc::clone(self);
         let id = challenge.value.id;
-        tokio::spawn(async move { door.deliver(&id, &push, devices).await });
+        match approver {
+            Some(approver) => drop(tokio::spawn(door.ask_vendor(approver, waiting, id, push))),
+            None => drop(tokio::spawn(
+                async move { door.deliver(&id, &push, devices).await },
+            )),
+        }
         Ok(PushSent::Sent)
     }
 
@@ -347,7 +359,8 @@ impl Doorstep {
         challenge: Option<&Challenge>,
         now: Timestamp,
     ) -> Result<Option<PushView>, Unknown> {
-        let Some(challenge) = challenge.filter(|_| waiting.has_phone()) else {
+        let Some(challenge) = challenge.filter(|_| waiting.can_push(&self.settings.load(), &self.directory))
+        else {
             return Ok(None);
         };
         let Some(push) = &challenge.push else {
@@ -371,15 +384,19 @@ impl Doorstep {
 }
 
 impl Waiting {
-    /// Whether a phone is enrolled and allowed.
-    pub(super) fn has_phone(&self) -> bool {
+    /// Whether a phone can be asked: one that is enrolled here, or a provider's.
+    pub(super) fn can_push(&self, settings: &Settings, accounts: &dyn Accounts) -> bool {
         let mut factors = self.employee.factors.iter();
-        self.allows(FactorKind::Push) && factors.any(|factor| factor.kind == FactorKind::Push)
+        self.allows(FactorKind::Push)
+            && match &settings.providers.approver {
+                Some(_) => self.person(accounts).is_some(),
+                None => factors.any(|factor| factor.kind == FactorKind::Push),
+            }
     }
 }
 
 impl SentPush {
-    fn new(devices: &[Device], browser: &str, ttl: Duration, now: Timestamp) -> Self {
+    pub(super) fn new(devices: &[Device], browser: &str, ttl: Duration, now: Timestamp) -> Self {
         let named = devices.iter().map(|device| PushDevice {
             id: device.id.clone(),
             name: device.name.clone(),

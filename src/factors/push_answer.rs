@@ -136,7 +136,7 @@ impl Doorstep {
         }
         let answering = Answering {
             door: self,
-            device,
+            device: &device.id,
             employee: &employee,
             from,
             now,
@@ -150,13 +150,13 @@ impl Doorstep {
     }
 }
 
-/// A phone that answers.
-struct Answering<'a> {
-    door: &'a Doorstep,
-    device: &'a Device,
-    employee: &'a Employee,
-    from: &'a str,
-    now: Timestamp,
+/// A phone, or a provider for it, that answers.
+pub(super) struct Answering<'a> {
+    pub(super) door: &'a Doorstep,
+    pub(super) device: &'a str,
+    pub(super) employee: &'a Employee,
+    pub(super) from: &'a str,
+    pub(super) now: Timestamp,
 }
 
 impl Answering<'_> {
@@ -166,45 +166,67 @@ impl Answering<'_> {
         Ok(found.filter(|found| {
             found.value.login == self.employee.standing.login
                 && found.value.push.as_ref().is_some_and(|one| {
-                    one.id == push && one.devices.iter().any(|device| device.id == self.device.id)
+                    one.id == push && one.devices.iter().any(|device| device.id == self.device)
                 })
         }))
     }
 
+    /// Approves where the number is the one that the login page shows.
     async fn approve(&self, id: &ChallengeId, said: &Said) -> Result<Answered, Unknown> {
-        let Some(found) = self.challenge(id, &said.nonce).await? else {
+        let Some(found) = self.pending(id, &said.nonce).await? else {
             return Ok(Answered::Over);
         };
-        let open = found.value.state == ChallengeState::Open && self.now < found.value.expires;
-        let Some(push) = found
+        let digits = found.value.push.as_ref().map_or("", |push| push.digits.as_str());
+        let fits: bool = digits.as_bytes().ct_eq(said.digits.as_bytes()).into();
+        if digits.is_empty() || !fits {
+            return self.wrong_number(id, &said.nonce).await;
+        }
+        self.used_up(found).await
+    }
+
+    /// A provider says that it was approved: it has compared what there was to compare.
+    pub(super) async fn approve_as_told(&self, id: &ChallengeId, push: &str) -> Result<Answered, Unknown> {
+        match self.pending(id, push).await? {
+            Some(found) => self.used_up(found).await,
+            None => Ok(Answered::Over),
+        }
+    }
+
+    /// The challenge, where this request of it waits for this phone's answer.
+    async fn pending(&self, id: &ChallengeId, push: &str) -> Result<Option<Versioned<Challenge>>, Unknown> {
+        let found = self.challenge(id, push).await?;
+        Ok(found.filter(|found| {
+            let challenge = &found.value;
+            let waits = challenge
+                .push
+                .as_ref()
+                .is_some_and(|push| push.is_pending(self.now));
+            challenge.state == ChallengeState::Open && self.now < challenge.expires && waits
+        }))
+    }
+
+    /// Spent in the directory first, then the challenge closes: whoever is second gets nothing (I7).
+    async fn used_up(&self, found: Versioned<Challenge>) -> Result<Answered, Unknown> {
+        let Some((id, expires)) = found
             .value
             .push
             .as_ref()
-            .filter(|push| open && push.is_pending(self.now))
+            .map(|push| (push.id.clone(), push.expires))
         else {
             return Ok(Answered::Over);
         };
-        let fits: bool = push.digits.as_bytes().ct_eq(said.digits.as_bytes()).into();
-        if !fits {
-            return self.wrong_number(id, &said.nonce).await;
-        }
-        let keep_until = push.expires.plus(REMEMBERED);
-        let (id, expires) = (push.id.clone(), push.expires);
-        if !self
-            .door
-            .directory
-            .spend(Spent::PushApproval, &id, keep_until)
-            .await?
-        {
+        let directory = &self.door.directory;
+        let keep_until = expires.plus(REMEMBERED);
+        if !directory.spend(Spent::PushApproval, &id, keep_until).await? {
             return Ok(Answered::Over);
         }
         if !self.close(found, expires).await? {
             return Ok(Answered::Over);
         }
-        let login = &self.employee.standing.login;
-        let directory = &self.door.directory;
-        directory.note_verified(login, self.now).await?;
-        let details = json!({"factor": FactorKind::Push.as_str(), "device": self.device.id});
+        directory
+            .note_verified(&self.employee.standing.login, self.now)
+            .await?;
+        let details = json!({"factor": FactorKind::Push.as_str(), "device": self.device});
         self.audit("factor.verified", details).await?;
         self.settle(&id, PushOutcome::Approved).await?;
         Ok(Answered::Approved)
@@ -219,7 +241,7 @@ impl Answering<'_> {
                 return Ok(false);
             };
             push.state = PushState::Approved {
-                device: self.device.id.clone(),
+                device: self.device.to_owned(),
                 at: self.now,
             };
             push.reached = Some(true);
@@ -268,18 +290,15 @@ impl Answering<'_> {
             .and_then(|now| now.value.push)
             .map_or(WRONG, |push| push.wrong);
         let left = WRONG.saturating_sub(wrong);
-        self.audit(
-            "push.wrong_number",
-            json!({"device": self.device.id, "left": left}),
-        )
-        .await?;
+        self.audit("push.wrong_number", json!({"device": self.device, "left": left}))
+            .await?;
         if left == 0 {
             self.settle(push, PushOutcome::Denied).await?;
         }
         Ok(Answered::WrongNumber { left })
     }
 
-    async fn deny(&self, id: &ChallengeId, push: &str) -> Result<Answered, Unknown> {
+    pub(super) async fn deny(&self, id: &ChallengeId, push: &str) -> Result<Answered, Unknown> {
         if self.challenge(id, push).await?.is_none() {
             return Ok(Answered::Over);
         }
@@ -294,14 +313,13 @@ impl Answering<'_> {
         if !denied.await? {
             return Ok(Answered::Over);
         }
-        self.audit("push.denied", json!({"device": self.device.id}))
-            .await?;
+        self.audit("push.denied", json!({"device": self.device})).await?;
         self.settle(push, PushOutcome::Denied).await?;
         Ok(Answered::Denied)
     }
 
     /// Declined, if it was not yet; and whoever waits with this challenge is put out.
-    async fn report(&self, id: &ChallengeId, push: &str) -> Result<Answered, Unknown> {
+    pub(super) async fn report(&self, id: &ChallengeId, push: &str) -> Result<Answered, Unknown> {
         let Some(found) = self.challenge(id, push).await? else {
             return Ok(Answered::Over);
         };
@@ -311,7 +329,7 @@ impl Answering<'_> {
         self.deny(id, push).await?;
         let ended = self.end_waiting(id).await?;
         let address = found.value.push.as_ref().map(|push| push.browser.clone());
-        let details = json!({"device": self.device.id, "browser": address, "sessions_ended": ended});
+        let details = json!({"device": self.device, "browser": address, "sessions_ended": ended});
         self.audit("push.reported", details).await?;
         self.settle(push, PushOutcome::Reported).await?;
         Ok(Answered::Reported)
@@ -345,10 +363,8 @@ impl Answering<'_> {
 
     async fn settle(&self, push: &str, outcome: PushOutcome) -> Result<(), Unknown> {
         let directory = &self.door.directory;
-        directory
-            .settle_push(push, outcome, Some(&self.device.id))
-            .await?;
-        directory.note_device_used(&self.device.id, self.now).await?;
+        directory.settle_push(push, outcome, Some(self.device)).await?;
+        directory.note_device_used(self.device, self.now).await?;
         Ok(())
     }
 

@@ -156,7 +156,7 @@ impl Doorstep {
     pub(super) fn could_judge(&self, waiting: &Waiting, challenge: &Challenge) -> bool {
         let settings = self.settings.load();
         waiting.has_totp()
-            || waiting.has_phone()
+            || waiting.can_push(&settings, &self.directory)
             || waiting
                 .sms_phone()
                 .is_some_and(|_| settings.sms.is_some() || !challenge.sms.is_empty())

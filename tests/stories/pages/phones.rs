@@ -28,7 +28,8 @@ impl Desk {
         if desk.url().await.ends_with(CHALLENGE) && desk.has(SIGN_IN).await {
             desk.click(SIGN_IN).await;
         }
-        desk.until_at("the deep link", |url| url.ends_with(DEEP_LINK)).await;
+        desk.until_at("the deep link", |url| url.ends_with(DEEP_LINK))
+            .await;
         desk.go(&at(&world, "/.doorstep/account")).await;
         desk.click("a[href$='enroll/push']").await;
         desk.click("form[action$='enroll/push'] button").await;
@@ -39,7 +40,8 @@ impl Desk {
         phone.click("#enrol-form button").await;
         phone.until_shown("Nothing to approve").await;
         phone.picture("phone-empty", 360, 740).await;
-        desk.until_at("the account", |url| url.ends_with("/.doorstep/account")).await;
+        desk.until_at("the account", |url| url.ends_with("/.doorstep/account"))
+            .await;
         desk.until_shown("Anna's Pixel").await;
         desk.picture("account-phones", 1280, 900).await;
         Self { world, desk, phone }
@@ -68,7 +70,8 @@ async fn password(world: &World, desk: &Chromium) {
     desk.fill("input[name=email]", ANNA).await;
     desk.fill("input[name=password]", password_of(ANNA)).await;
     desk.click("form button").await;
-    desk.until_at("the challenge", |url| url.ends_with(CHALLENGE)).await;
+    desk.until_at("the challenge", |url| url.ends_with(CHALLENGE))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -91,7 +94,9 @@ async fn a_phone_is_asked_by_itself_and_the_page_goes_on_when_it_approves() {
     site.phone.click("#approve").await;
     site.phone.until_shown("Approved").await;
     site.phone.picture("phone-approved", 360, 740).await;
-    site.desk.until_at("the deep link", |url| url.ends_with(DEEP_LINK)).await;
+    site.desk
+        .until_at("the deep link", |url| url.ends_with(DEEP_LINK))
+        .await;
     site.close().await;
 }
 
