@@ -4,6 +4,7 @@ mod challenges;
 mod confirmations;
 mod locks;
 mod pushes;
+mod providers;
 mod races;
 mod sends;
 mod verdicts;

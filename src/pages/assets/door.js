@@ -65,14 +65,7 @@ function swaps(form) {
       const answer = await fetch(form.action, { method: 'POST', body, headers: { Accept: 'text/html' } });
       await put(answer, form.dataset.swap.split(' '));
       document.getElementById('token').focus();
-      if (!watching) for (const form of all('form[data-auto]')) form.requestSubmit();
-for (const line of all('[data-phones]')) {
-  setInterval(async () => {
-    const { phones, location: to } = await (await fetch('/.doorstep/enroll/push/status')).json();
-    if (phones > line.dataset.phones) location.assign(to);
-  }, 2000);
-}
-all('[data-watch]').forEach((one) => watch(one.dataset.watch));
+      if (!watching) all('[data-watch]').forEach((one) => watch(one.dataset.watch));
     } catch {
       location.assign('/.doorstep/challenge');
     }
@@ -125,4 +118,11 @@ setInterval(tick, 1000);
 all('[data-again]').forEach(again);
 all('.token').forEach(submitsWhenFilled);
 all('form[data-swap]').forEach(swaps);
+for (const form of all('form[data-auto]')) form.requestSubmit();
+for (const line of all('[data-phones]')) {
+  setInterval(async () => {
+    const { phones, location: to } = await (await fetch('/.doorstep/enroll/push/status')).json();
+    if (phones > line.dataset.phones) location.assign(to);
+  }, 2000);
+}
 all('[data-watch]').forEach((form) => watch(form.dataset.watch));
