@@ -5,11 +5,8 @@
 //! - `firms`, `two_factor`: firms, their policy, the flag.
 //! - `standing`, `employees`, `roster`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
-<<<<<<< HEAD
 //! - `devices`, `pushes`: enrolled phones, and the requests that went to them.
-=======
 //! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
->>>>>>> main
 //! - `accounts`: providers' own ids of people.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
@@ -55,11 +52,8 @@ use sqlx::AnyPool;
 
 pub use api_tokens::ApiToken;
 pub use copies::Copies;
-<<<<<<< HEAD
 pub use devices::{Device, POINT_LENGTH, Subscription, parse_device_key};
-=======
 pub use kept_answers::{Kept, KeptAnswer};
->>>>>>> main
 pub use model::*;
 pub use pushes::{PushOutcome, SentPush};
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};

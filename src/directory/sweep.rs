@@ -31,17 +31,16 @@ impl Directory {
                 .bind(over)
                 .execute(change.db())
                 .await?;
-<<<<<<< HEAD
             sqlx::query("DELETE FROM device_codes WHERE expires < $1")
                 .bind(over)
                 .execute(change.db())
                 .await?;
             sqlx::query("DELETE FROM pushes WHERE sent < $1")
                 .bind(now.minus(DECISIONS).0)
-=======
+                .execute(change.db())
+                .await?;
             sqlx::query("DELETE FROM kept_answers WHERE keep_until < $1")
                 .bind(now.0)
->>>>>>> main
                 .execute(change.db())
                 .await?;
             let ended = sqlx::query("DELETE FROM ended_sessions WHERE keep_until < $1")

@@ -11,11 +11,8 @@ use tracing::Instrument as _;
 
 use super::answer;
 use super::arrival::Arrival;
-<<<<<<< HEAD
 use super::collect::collect;
-=======
 use super::exchange::{Exchange, strip_hop_by_hop};
->>>>>>> main
 use super::live::{SLOT, Serving, Stop, Watched};
 use super::own::{self, BodyRefused};
 use super::passage::Passage;

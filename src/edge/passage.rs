@@ -124,17 +124,12 @@ impl Passage {
         } else if let Some(own) = self.keep(door, &parted.kept).await? {
             append_cookie(head, &own);
         }
-<<<<<<< HEAD
         for collected in &self.arrival.collected {
             append_cookie(head, collected);
         }
-        let protected = self.route != Route::Public;
-        headers::for_browser(head, protected, &self.arrival.settings.config)
-=======
         // An answer that a cookie was taken out of, or put into, is one person's (THREATS C10).
         let private = self.route != Route::Public || sets_cookies || head.headers.contains_key(SET_COOKIE);
         headers::for_browser(head, private, &self.arrival.settings.config)
->>>>>>> main
             .map_err(|_| crate::sessions::StoreUnknown("an answer's head cannot be rewritten".into()))?;
         Ok(())
     }
