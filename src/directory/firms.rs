@@ -114,6 +114,9 @@ impl Directory {
                 .bind(id.as_str())
                 .execute(change.db())
                 .await?;
+            if factors_changed || before.policy.remember_device != policy.remember_device {
+                change.forget_devices_of(id).await?;
+            }
             change.touch(Touched::Firm(id)).await?;
             let details = json!({
                 "before": {"name": before.name, "policy": before.policy},

@@ -5,6 +5,8 @@
 //! - `firms`, `two_factor`: firms, their policy, the flag.
 //! - `standing`, `employees`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
+//! - `recovery`, `remembered`, `phone_changes`, `removal`: recovery codes, remembered devices, changes of number,
+//!   and what goes with a factor that is removed.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
@@ -21,7 +23,11 @@ mod mark;
 mod model;
 mod news;
 mod open;
+mod phone_changes;
 mod place;
+mod recovery;
+mod remembered;
+mod removal;
 mod reset;
 mod sealed;
 mod sessions_ended;

@@ -93,6 +93,18 @@ impl Directory {
                 .execute(change.db())
                 .await?;
         }
+        let asked = sqlx::query_as::<_, (String, String)>("SELECT employee, phone FROM phone_changes")
+            .fetch_all(change.db())
+            .await?;
+        for (employee, sealed) in &asked {
+            let phone = SealedPhone::of(keys, employee, &open_phone(keys, employee, sealed)?);
+            sqlx::query("UPDATE phone_changes SET phone = $1, phone_hash = $2 WHERE employee = $3")
+                .bind(phone.sealed)
+                .bind(phone.hash)
+                .bind(employee.as_str())
+                .execute(change.db())
+                .await?;
+        }
         let secrets = sqlx::query_as::<_, (String, String)>("SELECT id, secret FROM factors")
             .fetch_all(change.db())
             .await?;
@@ -105,6 +117,6 @@ impl Directory {
                 .await?;
         }
         change.commit().await?;
-        Ok(phones.len() + secrets.len())
+        Ok(phones.len() + asked.len() + secrets.len())
     }
 }

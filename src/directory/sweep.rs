@@ -29,6 +29,10 @@ impl Directory {
                 .bind(over)
                 .execute(change.db())
                 .await?;
+            sqlx::query("DELETE FROM remembered_devices WHERE expires < $1")
+                .bind(over)
+                .execute(change.db())
+                .await?;
             let ended = sqlx::query("DELETE FROM ended_sessions WHERE keep_until < $1")
                 .bind(over)
                 .execute(change.db())
