@@ -24,7 +24,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::directory::{ChangeRefused, Copies, Directory, DirectoryUnknown};
 use crate::ops::Metrics;
-use crate::providers::SmsSender;
+use crate::providers::{Providers, SmsSender};
 use crate::secret::KeyRing;
 use crate::sessions::{SessionStore, StoreUnknown};
 
@@ -34,6 +34,8 @@ pub struct Settings {
     pub config: Config,
     /// Who sends SMS tokens, if anybody does.
     pub sms: Option<Arc<dyn SmsSender>>,
+    /// Who else is asked: for approval, and about typed tokens.
+    pub providers: Providers,
 }
 
 /// What a running gateway is made of.

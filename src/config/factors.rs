@@ -8,7 +8,8 @@ use url::Url;
 
 use super::duration::{parse_duration, parse_positive_duration};
 use super::reader::Reader;
-use super::text::{FactorsText, SmsText, Text, TotpText};
+use super::text::{FactorsText, SmsText, TotpText};
+use super::vendors::{read_secret, refuse_foreign, vendor_of, vendor_sms};
 use super::{FactorSettings, HttpTemplate, Origin, SmsProvider, SmsSettings};
 use crate::directory::TotpShape;
 use crate::secret::Redacted;
@@ -28,15 +29,26 @@ pub(super) fn factors(
         None => Some(None),
         Some(text) => sms(reader, text, public_url).map(Some),
     };
-    if let Some(push) = &text.push {
-        own_provider(reader, "push", &push.provider);
-    }
+    let push = match &text.push {
+        None => Some(None),
+        Some(text) => vendor_of(reader, "push", &text.provider, &text.vendor_keys()),
+    };
+    let totp_provider = match text
+        .totp
+        .as_ref()
+        .and_then(|text| Some((text, text.provider.as_ref()?)))
+    {
+        Some((text, provider)) => vendor_of(reader, "totp", provider, &text.vendor_keys()),
+        None => Some(None),
+    };
     let ttl = text.challenge_ttl.as_ref();
     let challenge_ttl = reader.value_or(ttl, 5 * MINUTE, at_most_ten_minutes);
     reader.value_or(text.phone_change_hold.as_ref(), Duration::ZERO, parse_duration)?;
     Some(FactorSettings {
         totp: totp?,
+        totp_provider: totp_provider?,
         sms: sms?,
+        push: push?,
         challenge_ttl: challenge_ttl?,
     })
 }
@@ -53,8 +65,8 @@ fn at_most_ten_minutes(text: &str) -> Result<Duration, String> {
 }
 
 fn totp_shape(reader: &mut Reader<'_>, text: &TotpText) -> Option<TotpShape> {
-    if let Some(provider) = &text.provider {
-        own_provider(reader, "totp", provider);
+    if text.provider.is_none() {
+        refuse_foreign(reader, "doorstep", &text.vendor_keys(), &[]);
     }
     let digits = reader.number("digits", text.digits.as_ref(), 6, 6..=8);
     let period = reader.number("period", text.period.as_ref(), 30, 10..=120);
@@ -64,18 +76,6 @@ fn totp_shape(reader: &mut Reader<'_>, text: &TotpText) -> Option<TotpShape> {
         period: period?,
         skew: u8::try_from(skew?).ok()?,
     })
-}
-
-fn own_provider(reader: &mut Reader<'_>, factor: &str, provider: &Text) {
-    reader.value(provider, |name| match name {
-        "doorstep" => Ok(()),
-        "authy" | "twilio-verify" | "duo" => Err(format!(
-            "{factor} through {name} is not built yet; write provider = \"doorstep\""
-        )),
-        other => Err(format!(
-            "{other:?} is no provider of {factor}; write provider = \"doorstep\""
-        )),
-    });
 }
 
 fn sms(reader: &mut Reader<'_>, text: &Spanned<SmsText>, public_url: Option<&Origin>) -> Option<SmsSettings> {
@@ -92,14 +92,14 @@ fn sms(reader: &mut Reader<'_>, text: &Spanned<SmsText>, public_url: Option<&Ori
             refuse_foreign_keys(reader, text, "http");
             http_template(reader, text, &span).map(SmsProvider::Http)
         }
-        "twilio" | "twilio-verify" | "authy" | "duo" => {
-            let name = text.provider.get_ref();
-            let what = format!("SMS through {name} is not built yet; provider = \"http\" can reach its API");
-            reader.refuse(text.provider.span(), what);
-            None
+        vendor @ ("twilio" | "twilio-verify" | "authy" | "duo") => {
+            refuse_own_keys(reader, text, vendor);
+            vendor_sms(reader, text)
         }
         other => {
-            let what = format!("{other:?} is no provider of sms; write \"http\" or \"file\"");
+            let what = format!(
+                "{other:?} is no provider of sms; write \"http\", \"twilio\", \"twilio-verify\", \"authy\", \"duo\" or \"file\""
+            );
             reader.refuse(text.provider.span(), what);
             None
         }
@@ -113,39 +113,44 @@ fn sms(reader: &mut Reader<'_>, text: &Spanned<SmsText>, public_url: Option<&Ori
 
 /// A key of another provider would be read as if it had an effect.
 fn refuse_foreign_keys(reader: &mut Reader<'_>, text: &SmsText, provider: &str) {
-    let http = [
+    refuse_foreign(reader, provider, &text.vendor_keys(), &[]);
+    let foreign = match provider {
+        "http" => text.path.as_ref().map(Spanned::span).into_iter().collect(),
+        _ => http_keys(text),
+    };
+    refuse_all(reader, provider, foreign);
+}
+
+/// The keys of `http` and `file` in a vendor's table, and what a vendor that makes its tokens itself decides.
+fn refuse_own_keys(reader: &mut Reader<'_>, text: &SmsText, vendor: &str) {
+    let mut foreign = http_keys(text);
+    foreign.extend(text.path.as_ref().map(Spanned::span));
+    if vendor != "twilio" {
+        foreign.extend(text.digits.as_ref().map(Spanned::span));
+        foreign.extend(text.ttl.as_ref().map(Spanned::span));
+    }
+    refuse_all(reader, vendor, foreign);
+}
+
+fn http_keys(text: &SmsText) -> Vec<std::ops::Range<usize>> {
+    let keys = [
         &text.method,
         &text.url,
         &text.body,
         &text.secret_file,
         &text.secret_env,
     ];
-    let vendors = [
-        &text.account_sid,
-        &text.auth_token_file,
-        &text.auth_token_env,
-        &text.from,
-        &text.messaging_service_sid,
-        &text.service_sid,
-        &text.api_key_file,
-        &text.api_key_env,
-        &text.base_url,
-        &text.integration_key,
-        &text.secret_key_file,
-        &text.secret_key_env,
-    ];
-    let mut foreign: Vec<_> = vendors
+    let mut spans: Vec<_> = keys
         .iter()
-        .filter_map(|known| known.as_ref())
+        .filter_map(|key| key.as_ref())
         .map(Spanned::span)
         .collect();
-    if provider == "http" {
-        foreign.extend(text.path.as_ref().map(Spanned::span));
-    } else {
-        foreign.extend(http.iter().filter_map(|key| key.as_ref()).map(Spanned::span));
-        foreign.extend(text.headers.keys().map(Spanned::span));
-    }
-    for span in foreign {
+    spans.extend(text.headers.keys().map(Spanned::span));
+    spans
+}
+
+fn refuse_all(reader: &mut Reader<'_>, provider: &str, spans: Vec<std::ops::Range<usize>>) {
+    for span in spans {
         reader.refuse(
             span,
             format!("the SMS provider {provider:?} has no such key; take it out"),
@@ -235,6 +240,10 @@ fn http_template(
         secret: secret?,
     };
     check_placeholders(reader, &template, span)?;
+    if let Err(why) = crate::providers::check_template(&template) {
+        reader.refuse(span.clone(), why);
+        return None;
+    }
     Some(template)
 }
 
@@ -269,28 +278,8 @@ fn secret(
     text: &SmsText,
     span: &std::ops::Range<usize>,
 ) -> Option<Option<Redacted<String>>> {
-    let secret = match (&text.secret_file, &text.secret_env) {
-        (None, None) => return Some(None),
-        (Some(_), Some(_)) => {
-            reader.refuse(
-                span.clone(),
-                "secret_file and secret_env are both given; keep one",
-            );
-            return None;
-        }
-        (Some(file), None) => {
-            let path = reader.file_path(file)?;
-            reader.value(file, |_| {
-                std::fs::read_to_string(&path)
-                    .map_err(|error| format!("the secret in {} cannot be read: {error}", path.display()))
-            })
-        }
-        (None, Some(name)) => reader.value(name, |name| {
-            std::env::var(name).map_err(|_| format!("the environment has no variable {name}"))
-        }),
-    };
-    // An editor's last newline is no part of a secret.
-    secret.map(|secret| Some(Redacted::new(secret.trim_end_matches(['\r', '\n']).to_owned())))
+    let given = (text.secret_file.as_ref(), text.secret_env.as_ref());
+    read_secret(reader, "secret", given, span)
 }
 
 fn check_placeholders(

@@ -12,6 +12,7 @@ mod read;
 mod reader;
 mod sections;
 mod text;
+mod vendors;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 use ipnet::IpNet;
+use url::Url;
 
 pub use duration::{parse_duration, parse_limit, parse_positive_duration, show_duration};
 pub use error::{ConfigError, ConfigErrors};
@@ -154,8 +156,12 @@ pub enum StoreSettings {
 pub struct FactorSettings {
     /// How new TOTP keys are made.
     pub totp: TotpShape,
+    /// Who else checks keys of an app; `None`: doorstep alone.
+    pub totp_provider: Option<Vendor>,
     /// Who sends tokens by SMS; `None`: nobody does.
     pub sms: Option<SmsSettings>,
+    /// Who asks for approval; `None`: doorstep itself.
+    pub push: Option<Vendor>,
     /// How long a challenge stays open.
     pub challenge_ttl: Duration,
 }
@@ -181,6 +187,96 @@ pub enum SmsProvider {
     },
     /// A templated HTTP request.
     Http(HttpTemplate),
+    /// Twilio's Messaging API.
+    Twilio(TwilioSettings),
+    /// A vendor that makes, sends and checks tokens of its own.
+    Vendor(Vendor),
+}
+
+/// A vendor that sends and checks tokens and asks for approval.
+#[derive(Clone, Debug)]
+pub enum Vendor {
+    /// `authy`
+    Authy(AuthySettings),
+    /// `twilio-verify`
+    Verify(VerifySettings),
+    /// `duo`
+    Duo(DuoSettings),
+}
+
+impl Vendor {
+    /// The word that configuration uses for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Authy(_) => "authy",
+            Self::Verify(_) => "twilio-verify",
+            Self::Duo(_) => "duo",
+        }
+    }
+
+    /// Where its API is.
+    pub fn base_url(&self) -> &Url {
+        match self {
+            Self::Authy(authy) => &authy.base_url,
+            Self::Verify(verify) => &verify.base_url,
+            Self::Duo(duo) => &duo.base_url,
+        }
+    }
+}
+
+/// `provider = "authy"`
+#[derive(Clone, Debug)]
+pub struct AuthySettings {
+    /// Where its API is.
+    pub base_url: Url,
+    /// The application's key.
+    pub api_key: Redacted<String>,
+}
+
+/// `provider = "twilio-verify"`
+#[derive(Clone, Debug)]
+pub struct VerifySettings {
+    /// Where its API is.
+    pub base_url: Url,
+    /// `AC…`
+    pub account_sid: String,
+    /// The account's token; also signs callbacks.
+    pub auth_token: Redacted<String>,
+    /// `VA…`
+    pub service_sid: String,
+}
+
+/// `provider = "duo"`
+#[derive(Clone, Debug)]
+pub struct DuoSettings {
+    /// `https://api-….duosecurity.com`
+    pub base_url: Url,
+    /// `DI…`
+    pub integration_key: String,
+    /// Signs requests.
+    pub secret_key: Redacted<String>,
+}
+
+/// `provider = "twilio"`
+#[derive(Clone, Debug)]
+pub struct TwilioSettings {
+    /// Where its API is.
+    pub base_url: Url,
+    /// `AC…`
+    pub account_sid: String,
+    /// The account's token; also signs callbacks.
+    pub auth_token: Redacted<String>,
+    /// Who sends.
+    pub from: TwilioFrom,
+}
+
+/// `from` or `messaging_service_sid`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TwilioFrom {
+    /// A number in E.164, or a sender's name.
+    Number(String),
+    /// `MG…`
+    Service(String),
 }
 
 /// A templated HTTP request: `{to}`, `{text}`, `{token}` and `{secret}` are filled in, escaped for where

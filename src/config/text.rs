@@ -200,52 +200,88 @@ pub(super) struct FactorsText {
     pub phone_change_hold: Option<Text>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TotpText {
-    pub provider: Option<Text>,
-    pub digits: Option<Spanned<u64>>,
-    pub period: Option<Spanned<u64>>,
-    pub skew: Option<Spanned<u64>>,
+/// A table with keys of its own and, beside them, those of the vendors; which may stand in it depends on the
+/// provider.
+macro_rules! with_vendor_keys {
+    ($(#[$meta:meta])* $name:ident { $($(#[$of:meta])* $field:ident: $kind:ty),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct $name {
+            $($(#[$of])* pub $field: $kind,)*
+            pub account_sid: Option<Text>,
+            pub auth_token_file: Option<Text>,
+            pub auth_token_env: Option<Text>,
+            pub from: Option<Text>,
+            pub messaging_service_sid: Option<Text>,
+            pub service_sid: Option<Text>,
+            pub api_key_file: Option<Text>,
+            pub api_key_env: Option<Text>,
+            pub base_url: Option<Text>,
+            pub integration_key: Option<Text>,
+            pub secret_key_file: Option<Text>,
+            pub secret_key_env: Option<Text>,
+        }
+
+        impl $name {
+            /// The vendors' keys by name.
+            pub fn vendor_keys(&self) -> VendorKeys<'_> {
+                [
+                    ("account_sid", self.account_sid.as_ref()),
+                    ("auth_token_file", self.auth_token_file.as_ref()),
+                    ("auth_token_env", self.auth_token_env.as_ref()),
+                    ("from", self.from.as_ref()),
+                    ("messaging_service_sid", self.messaging_service_sid.as_ref()),
+                    ("service_sid", self.service_sid.as_ref()),
+                    ("api_key_file", self.api_key_file.as_ref()),
+                    ("api_key_env", self.api_key_env.as_ref()),
+                    ("base_url", self.base_url.as_ref()),
+                    ("integration_key", self.integration_key.as_ref()),
+                    ("secret_key_file", self.secret_key_file.as_ref()),
+                    ("secret_key_env", self.secret_key_env.as_ref()),
+                ]
+            }
+        }
+    };
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PushText {
-    pub provider: Text,
+/// The vendors' keys of a table, by name.
+pub(super) type VendorKeys<'a> = [(&'static str, Option<&'a Text>); 12];
+
+with_vendor_keys! {
+    #[derive(Default)]
+    TotpText {
+        provider: Option<Text>,
+        digits: Option<Spanned<u64>>,
+        period: Option<Spanned<u64>>,
+        skew: Option<Spanned<u64>>,
+    }
 }
 
-/// `[factors] sms`; which keys may stand in it depends on the provider.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SmsText {
-    pub provider: Text,
-    pub digits: Option<Spanned<u64>>,
-    pub ttl: Option<Text>,
-    // file
-    pub path: Option<Text>,
-    // http
-    pub method: Option<Text>,
-    pub url: Option<Text>,
-    #[serde(default)]
-    pub headers: BTreeMap<Text, Text>,
-    pub body: Option<Text>,
-    pub success: Option<SmsSuccessText>,
-    pub secret_file: Option<Text>,
-    pub secret_env: Option<Text>,
-    // the vendors'
-    pub account_sid: Known,
-    pub auth_token_file: Known,
-    pub auth_token_env: Known,
-    pub from: Known,
-    pub messaging_service_sid: Known,
-    pub service_sid: Known,
-    pub api_key_file: Known,
-    pub api_key_env: Known,
-    pub base_url: Known,
-    pub integration_key: Known,
-    pub secret_key_file: Known,
-    pub secret_key_env: Known,
+with_vendor_keys! {
+    PushText {
+        provider: Text,
+    }
+}
+
+with_vendor_keys! {
+    /// `[factors] sms`
+    SmsText {
+        provider: Text,
+        digits: Option<Spanned<u64>>,
+        ttl: Option<Text>,
+        // file
+        path: Option<Text>,
+        // http
+        method: Option<Text>,
+        url: Option<Text>,
+        #[serde(default)]
+        headers: BTreeMap<Text, Text>,
+        body: Option<Text>,
+        success: Option<SmsSuccessText>,
+        secret_file: Option<Text>,
+        secret_env: Option<Text>,
+    }
 }
 
 #[derive(Deserialize)]

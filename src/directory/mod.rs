@@ -7,10 +7,12 @@
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
 //! - `recovery`, `remembered`, `phone_changes`, `removal`: recovery codes, remembered devices, changes of number,
 //!   and what goes with a factor that is removed.
+//! - `accounts`: providers' own ids of people.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
 
+mod accounts;
 mod attempts;
 mod audit;
 mod change;

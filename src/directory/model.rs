@@ -106,6 +106,15 @@ impl Phone {
         &self.0
     }
 
+    /// The country's calling code and the number within the country, digits only; `None` never happens for a
+    /// number that was parsed.
+    pub fn parts(&self) -> Option<(String, String)> {
+        let number = phonenumber::parse(None, &self.0).ok()?;
+        let country = number.code().value().to_string();
+        let national = self.0.strip_prefix('+')?.strip_prefix(country.as_str())?.to_owned();
+        Some((country, national))
+    }
+
     /// The number as pages and listings show it: `+1 ••• ••• 0102`.
     pub fn masked(&self) -> String {
         let tail = &self.0[self.0.len().saturating_sub(4)..];
@@ -290,6 +299,10 @@ pub enum Spent {
     Passcode,
     /// A recovery code.
     RecoveryCode,
+    /// A token that a provider called right.
+    ProviderToken,
+    /// A provider's callback.
+    Callback,
 }
 
 impl Spent {
@@ -299,6 +312,8 @@ impl Spent {
             Self::SmsToken => "sms_token",
             Self::Passcode => "passcode",
             Self::RecoveryCode => "recovery_code",
+            Self::ProviderToken => "provider_token",
+            Self::Callback => "callback",
         }
     }
 }

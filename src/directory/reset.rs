@@ -179,6 +179,11 @@ impl Change {
         self.void_recovery_codes(employee).await?;
         self.forget_devices(employee).await?;
         self.void_phone_change(employee).await?;
+        // Whoever has the lost phone may have its number there too: asked for anew.
+        sqlx::query("DELETE FROM provider_accounts WHERE employee = $1")
+            .bind(employee)
+            .execute(self.db())
+            .await?;
         let epoch = self.counter;
         sqlx::query(
             "UPDATE employees SET epoch = $1, failures = 0, locked_until = 0, \

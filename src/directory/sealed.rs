@@ -116,7 +116,8 @@ impl Directory {
                 .execute(change.db())
                 .await?;
         }
+        let accounts = super::accounts::reseal_accounts(change.db(), keys).await?;
         change.commit().await?;
-        Ok(phones.len() + asked.len() + secrets.len())
+        Ok(phones.len() + asked.len() + secrets.len() + accounts)
     }
 }

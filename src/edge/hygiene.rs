@@ -84,6 +84,9 @@ impl Framing {
             return Err(Unclean::Bad("a header line without a colon"));
         };
         let (name, value) = line.split_at(colon);
+        if name.is_empty() || name.iter().any(|byte| *byte <= b' ' || *byte >= 0x7f) {
+            return Err(Unclean::Bad("a header's name with spaces or odd bytes"));
+        }
         let value = value.get(1..).unwrap_or_default();
         if value
             .iter()

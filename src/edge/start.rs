@@ -11,7 +11,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, StoreSettings};
 use crate::directory::{Copies, Directory};
 use crate::ops::Metrics;
-use crate::providers::sms_sender;
+use crate::providers::{providers, sms_sender};
 use crate::secret::KeyRing;
 use crate::sessions::{DirectoryMark, MemoryStore, RedisStore, SessionStore};
 
@@ -57,10 +57,16 @@ pub async fn open(config: Config) -> anyhow::Result<Arc<Doorstep>> {
 /// What does not fit.
 pub fn settings(config: Config) -> anyhow::Result<Settings> {
     let sms = match &config.factors.sms {
-        Some(sms) => Some(sms_sender(sms).map_err(|why| anyhow::anyhow!("[factors] sms: {why}"))?),
+        Some(sms) => sms_sender(sms, &config.listen.public_url)
+            .map_err(|why| anyhow::anyhow!("[factors] sms: {why}"))?,
         None => None,
     };
-    Ok(Settings { config, sms })
+    let providers = providers(&config).map_err(|why| anyhow::anyhow!("[factors]: {why}"))?;
+    Ok(Settings {
+        config,
+        sms,
+        providers,
+    })
 }
 
 async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn SessionStore>> {

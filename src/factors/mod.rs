@@ -2,11 +2,13 @@
 //!
 //! A session that owes a factor is read anew from store and directory for each step ([`waiting`]). The page
 //! shows its [`challenge`]; [`send`] sends a token; [`verify`] judges what was typed ([`normalise`]) by
-//! [`passcode`], [`totp`] and [`sms`], in this order.
+//! [`passcode`], [`totp`] and [`sms`], in this order. [`confirm`] judges a token in the form of a change.
 
 pub mod challenge;
+pub mod confirm;
 pub mod normalise;
 pub mod passcode;
+mod recovery;
 pub mod send;
 pub mod sms;
 pub mod totp;

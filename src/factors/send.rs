@@ -72,7 +72,7 @@ impl Doorstep {
 
     /// Counts one message against each limit, or against none where one of them refuses: then not before
     /// the moment in the inner error. The tickets are those of the limits in the hour, not of the pause.
-    async fn take_all(
+    pub(super) async fn take_all(
         &self,
         settings: &Settings,
         waiting: &Waiting,
@@ -105,7 +105,7 @@ impl Doorstep {
         Ok(Ok(tickets.split_off(2)))
     }
 
-    async fn send_token(
+    pub(super) async fn send_token(
         &self,
         settings: &Settings,
         id: ChallengeId,

@@ -74,7 +74,7 @@ impl Verdict {
 }
 
 /// What those who can judge said.
-enum Judged {
+pub(super) enum Judged {
     Right(FactorKind),
     Passcode,
     Not(Fault),
@@ -138,7 +138,7 @@ impl Doorstep {
         }
     }
 
-    fn could_judge(&self, waiting: &Waiting, challenge: &Challenge) -> bool {
+    pub(super) fn could_judge(&self, waiting: &Waiting, challenge: &Challenge) -> bool {
         let sends = self.settings.load().sms.is_some();
         waiting.has_totp()
             || waiting
@@ -146,8 +146,8 @@ impl Doorstep {
                 .is_some_and(|_| sends || !challenge.sms.is_empty())
     }
 
-    /// The first that fits judges: passcode (by shape), TOTP key, newest SMS token.
-    async fn judge(
+    /// The first that fits judges: passcode or recovery code (by shape), TOTP key, newest SMS token.
+    pub(super) async fn judge(
         &self,
         waiting: &Waiting,
         challenge: &Challenge,
@@ -157,12 +157,10 @@ impl Doorstep {
         let token = match typed {
             None => return Ok(Judged::Not(Fault::Wrong)),
             Some(Typed::Passcode(code)) => {
-                let spent = self.directory.spend_passcode(waiting.login(), &code, now).await?;
-                return Ok(if spent {
-                    Judged::Passcode
-                } else {
-                    Judged::Not(Fault::Wrong)
-                });
+                if self.directory.spend_passcode(waiting.login(), &code, now).await? {
+                    return Ok(Judged::Passcode);
+                }
+                return self.judge_recovery_code(waiting, &code, now).await;
             }
             Some(Typed::Digits(token)) => token,
         };
@@ -344,7 +342,7 @@ impl Doorstep {
 
     /// Takes an attempt back that was no failure. Where the directory cannot, it stays counted: that only
     /// locks sooner.
-    async fn release(&self, waiting: &Waiting, now: Timestamp) {
+    pub(super) async fn release(&self, waiting: &Waiting, now: Timestamp) {
         if let Err(unknown) = self.directory.release_attempt(waiting.login(), now).await {
             tracing::warn!(%unknown, "an attempt that was no failure stays counted");
         }

@@ -92,7 +92,7 @@ impl Waiting {
             .filter(|_| self.allows(FactorKind::Sms))
     }
 
-    fn allows(&self, factor: FactorKind) -> bool {
+    pub(super) fn allows(&self, factor: FactorKind) -> bool {
         self.employee.standing.firm.policy.allows(factor)
     }
 }

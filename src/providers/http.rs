@@ -14,10 +14,10 @@ use crate::config::HttpTemplate;
 use crate::secret::random_bytes;
 
 /// Provider calls end after 8 s at most.
-const TIMEOUT: Duration = Duration::from_secs(8);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(8);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const FAILURES_IN_A_ROW: u32 = 5;
-const PAUSE: Duration = Duration::from_secs(10);
+pub(super) const FAILURES_IN_A_ROW: u32 = 5;
+pub(super) const PAUSE: Duration = Duration::from_secs(10);
 
 /// Sends by a templated request. Follows no redirect and uses no proxy: number and token go where
 /// configuration says and nowhere else.
@@ -106,7 +106,7 @@ impl SmsSender for HttpSender {
 
 /// A client that keeps no connection: on a kept one it cannot be told whether a request that failed had
 /// arrived. Without TLS the system's certificates are not looked for.
-fn client(plain: bool) -> Result<Client, String> {
+pub(super) fn client(plain: bool) -> Result<Client, String> {
     // Fails only where a provider is installed already, which is then the one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()
@@ -146,7 +146,7 @@ fn failure(error: &reqwest::Error) -> SendError {
 }
 
 /// 50 to 305 ms.
-fn jitter() -> Duration {
+pub(super) fn jitter() -> Duration {
     let [random] = random_bytes::<1>();
     Duration::from_millis(50 + u64::from(random))
 }

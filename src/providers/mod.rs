@@ -1,21 +1,75 @@
 //! Outside services, one file each, behind the traits that [`crate::factors`] need.
 
+mod approval;
+mod authy;
 mod breaker;
+mod build;
+mod callback;
+mod duo;
+mod duo_signature;
 mod file;
 mod http;
+mod line;
+mod signature;
+#[cfg(test)]
+pub mod simulators;
 mod template;
+mod token;
+mod twilio;
+mod verify;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::approval::{Alert, ApprovalState, Approver, AskError, Asked, RequestId};
+pub use self::authy::Authy;
+pub use self::build::{providers, sms_sender};
+pub use self::callback::{Callbacks, Genuine, NotGenuine, Received};
+pub use self::duo::Duo;
 pub use self::file::FileSender;
 pub use self::http::HttpSender;
 pub use self::template::check_template;
+pub use self::token::{Checked, Checker, TokenChecker, TokenSender};
+pub use self::twilio::Twilio;
+pub use self::verify::{Verify, VerifySms, VerifyTotp, identity};
 
-use crate::clock::SystemClock;
-use crate::config::{SmsProvider, SmsSettings};
-use crate::directory::Phone;
+use crate::directory::{DirectoryUnknown, Phone};
+use crate::gate::Login;
+
+/// Somebody whom a provider is asked about: found there by number (Authy) or by login (Duo, Verify).
+#[derive(Clone, Copy)]
+pub struct Person<'a> {
+    /// The name under which the directory keeps them, never an alias.
+    pub login: &'a Login,
+    /// Their usable number.
+    pub phone: Option<&'a Phone>,
+    /// Their address, if known.
+    pub email: Option<&'a str>,
+    /// Where providers' own ids of people are kept: the directory.
+    pub accounts: &'a dyn Accounts,
+}
+
+/// Keeps providers' own ids of people.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// The id that was kept for this employee under this `subject` (the number that it stands for); `None`
+    /// where there is none, or for another subject.
+    async fn account(
+        &self,
+        login: &Login,
+        provider: &'static str,
+        subject: &str,
+    ) -> Result<Option<String>, DirectoryUnknown>;
+    /// Keeps an id in place of the one before it.
+    async fn keep_account(
+        &self,
+        login: &Login,
+        provider: &'static str,
+        subject: &str,
+        id: &str,
+    ) -> Result<(), DirectoryUnknown>;
+}
 
 /// A message with a token in it.
 pub struct TokenMessage<'a> {
@@ -50,13 +104,15 @@ pub trait SmsSender: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 }
 
-/// The sender that `[factors] sms` asks for.
-///
-/// # Errors
-/// A sentence that says what is wrong with the settings.
-pub fn sms_sender(settings: &SmsSettings) -> Result<Arc<dyn SmsSender>, String> {
-    Ok(match &settings.provider {
-        SmsProvider::File { path } => Arc::new(FileSender::new(path.clone(), Arc::new(SystemClock))),
-        SmsProvider::Http(template) => Arc::new(HttpSender::new(template)?),
-    })
+/// The providers beside the sender of SMS, as configuration names them.
+#[derive(Clone, Default)]
+pub struct Providers {
+    /// Who makes and sends tokens of its own, where `sms` names such a provider.
+    pub token_sender: Option<Arc<dyn TokenSender>>,
+    /// Who is asked about a typed token that is none of doorstep's own, in this order.
+    pub checkers: Vec<Checker>,
+    /// Who asks for approval, where `push` names a provider; `None`: doorstep itself.
+    pub approver: Option<Arc<dyn Approver>>,
+    /// Checks what providers call back.
+    pub callbacks: Callbacks,
 }

@@ -2,12 +2,14 @@
 //! vault, who gets in without a second factor, what happens when something is down, and the holes.
 
 mod risks;
+mod vendors;
 mod words;
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use self::vendors::{sms_place, vendor_of_sms, vendor_sentences, vendor_sms};
 use self::words::{and, criterion, entry, or, pairs, place_of};
 use super::{Config, SmsProvider, StoreSettings, UnknownEmployee, show_duration};
 use crate::gate::rules::{Anonymous, LoginRule, UsernameSource};
@@ -256,20 +258,22 @@ fn second_factor(config: &Config) -> Vec<String> {
             }
         ),
     ];
-    say.push(match &factors.sms {
-        None => "No SMS provider is given: nobody can ask for a token by SMS.".to_owned(),
-        Some(sms) => format!(
+    say.push(match (&factors.sms, vendor_of_sms(config)) {
+        (None, _) => "No SMS provider is given: nobody can ask for a token by SMS.".to_owned(),
+        (Some(_), Some(vendor)) => vendor_sms(config, vendor),
+        (Some(sms), None) => format!(
             "Tokens by SMS have {} digits, hold for {}, and are sent {}; at most {} in {} to an employee and to a number.",
             sms.digits,
             show_duration(sms.ttl),
             match &sms.provider {
                 SmsProvider::File { path } => format!("into the file {}", path.display()),
-                SmsProvider::Http(template) => format!("through {}", place_of(&template.url)),
+                other => format!("through {}", sms_place(other)),
             },
             config.limits.sms_per_employee.count,
             show_duration(config.limits.sms_per_employee.window)
         ),
     });
+    say.extend(vendor_sentences(config));
     say.push(format!(
         "A challenge stays open for {}. Five wrong tokens in a row lock an employee's tokens for a minute, then longer.",
         show_duration(factors.challenge_ttl)
@@ -310,14 +314,12 @@ fn when_down(config: &Config) -> Vec<String> {
         ),
     });
     if let Some(sms) = &config.factors.sms {
-        let place = match &sms.provider {
-            SmsProvider::File { path } => path.display().to_string(),
-            SmsProvider::Http(template) => place_of(&template.url),
-        };
+        let place = sms_place(&sms.provider);
         say.push(format!(
             "The SMS provider ({place}): no token can be sent; keys from an app go on."
         ));
     }
+    say.extend(vendors::when_down(config));
     say
 }
 

@@ -136,6 +136,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
     if config.factors.sms.is_none() {
         say.push("Without SMS nobody can get in before a key is enrolled for them.".into());
     }
+    say.extend(super::vendors::warnings(config));
     say.extend(missing_files(config));
     say
 }

@@ -1,6 +1,7 @@
 //! Stories of the challenge over a real directory and a real store.
 
 mod challenges;
+mod confirmations;
 mod locks;
 mod races;
 mod sends;

@@ -22,7 +22,7 @@ use crate::factors::challenge::{Opening, SmsOutcome, Verdict};
 use crate::gate::rules::{Anonymous, LoginPage};
 use crate::gate::{FactorKind, FirmId, Login, Policy, PortalRules, Role};
 use crate::ops::Metrics;
-use crate::providers::{SendError, SmsSender, TokenMessage};
+use crate::providers::{Providers, SendError, SmsSender, TokenMessage};
 use crate::secret::{KeyRing, Redacted, SessionToken, random_id};
 use crate::sessions::{Challenge, Holder, Level, Limit, MemoryStore, SessionRecord, SessionStore, Versioned};
 
@@ -92,6 +92,7 @@ impl World {
                 settings: ArcSwap::from_pointee(Settings {
                     config: config(&folder, &url),
                     sms: Some(outbox.clone()),
+                    providers: Providers::default(),
                 }),
                 directory: directory.clone(),
                 copies,

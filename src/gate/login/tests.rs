@@ -210,7 +210,9 @@ fn location_is_resolved_and_another_origin_never_holds() {
         ("//evil.example/app", false, false),
         ("/\\evil.example/app", false, false),
         ("http://portal.example.com/login", false, false),
-        ("http://portal.example.com/app", false, false),
+        // A portal that does not know of the TLS before it means itself.
+        ("http://portal.example.com/app", true, true),
+        ("http://portal.example.com:8080/app", false, false),
         ("https://[/app", false, false),
         ("javascript:/app", false, false),
     ] {

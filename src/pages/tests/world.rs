@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::directory::{Actor, Copies, Directory, NewEmployee, Phone, TotpShape};
 use crate::gate::{Asker, FirmId, Login, Role};
 use crate::ops::Metrics;
-use crate::providers::{SendError, SmsSender, TokenMessage};
+use crate::providers::{Providers, SendError, SmsSender, TokenMessage};
 use crate::secret::{KeyRing, SessionToken, random_id};
 use crate::sessions::{Holder, Level, MemoryStore, SessionRecord};
 use crate::vault::{Vault, Waiting};
@@ -198,6 +198,7 @@ impl World {
         let settings = Settings {
             config: Config::parse(CONFIG, &folder.join("doorstep.toml")).unwrap(),
             sms: Some(phones.clone()),
+            providers: Providers::default(),
         };
         let door = Arc::new(Doorstep {
             settings: ArcSwap::from_pointee(settings),
