@@ -111,7 +111,11 @@ impl Phone {
     pub fn parts(&self) -> Option<(String, String)> {
         let number = phonenumber::parse(None, &self.0).ok()?;
         let country = number.code().value().to_string();
-        let national = self.0.strip_prefix('+')?.strip_prefix(country.as_str())?.to_owned();
+        let national = self
+            .0
+            .strip_prefix('+')?
+            .strip_prefix(country.as_str())?
+            .to_owned();
         Some((country, national))
     }
 

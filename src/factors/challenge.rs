@@ -6,6 +6,7 @@ pub use super::verify::Verdict;
 use super::waiting::{Named, Standing, TRIES, Waiting, too_busy};
 use crate::access::{Doorstep, LiveSession, Unknown};
 use crate::clock::Timestamp;
+use crate::gate::FactorKind;
 use crate::sessions::{Allowance, Challenge, ChallengeId, ChallengeState, Level, SentToken, Versioned};
 
 /// What the challenge page shows.
@@ -151,9 +152,14 @@ impl Doorstep {
             return Ok(View::of_a_session_that_is_over(session));
         };
         let named = self.named(&waiting, now).await?;
-        let totp = waiting.has_totp();
-        let sends = self.settings.load().sms.is_some();
-        let phone = waiting.sms_phone().filter(|_| sends);
+        let settings = self.settings.load_full();
+        let judges = self.provider_judges(&settings, &waiting, None);
+        let totp = waiting.has_totp() || judges.iter().any(|judge| judge.factor == FactorKind::Totp);
+        let own_number = waiting.sms_phone().filter(|_| settings.sms.is_some());
+        let sms_number = match own_number {
+            Some(phone) => Some(phone.masked()),
+            None => self.provider_number(&settings, &waiting),
+        };
         let sms_sent = match &named {
             Named::Open(challenge) => challenge.value.sms.first(),
             _ => None,
@@ -161,11 +167,11 @@ impl Doorstep {
         Ok(View {
             login: waiting.login().to_string(),
             totp,
-            sms_number: phone.map(|phone| phone.masked()),
+            nothing_enrolled: !totp && sms_number.is_none(),
+            sms_number,
             sms_sent: sms_sent.filter(|token| now < token.expires).map(SmsSent::from),
             locked_until: waiting.locked_until(now),
             ran_out: matches!(named, Named::None | Named::RanOut),
-            nothing_enrolled: !totp && phone.is_none(),
             firm_name: waiting.employee.standing.firm.name.clone(),
         })
     }

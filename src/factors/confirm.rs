@@ -10,7 +10,7 @@ use crate::access::{Doorstep, LiveSession, Unknown};
 use crate::clock::Timestamp;
 use crate::directory::Attempt;
 use crate::gate::FactorKind;
-use crate::sessions::{Challenge, ChallengeId, ChallengeState, Level, Slot, Versioned};
+use crate::sessions::{Challenge, ChallengeId, ChallengeState, Level, Slot, StoreUnknown, Versioned};
 
 /// What became of a token that confirms a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Doorstep {
             other => self.judge(&waiting, &challenge, other, now).await,
         };
         let fault = match judged {
-            Ok(Judged::Right(factor)) => {
+            Ok(Judged::Right(factor) | Judged::RightElsewhere(factor)) => {
                 self.directory.note_verified(waiting.login(), now).await?;
                 let details = json!({"factor": factor.as_str(), "for": "change"});
                 let event = waiting.event("factor.verified", details);
@@ -96,6 +96,10 @@ impl Doorstep {
             }
             Ok(Judged::Passcode) => Fault::Wrong,
             Ok(Judged::Not(fault)) => fault,
+            Ok(Judged::Unjudged) => {
+                self.release(&waiting, now).await;
+                return Err(StoreUnknown("the token's provider does not answer".into()).into());
+            }
             Err(unknown) => {
                 self.release(&waiting, now).await;
                 return Err(unknown);
@@ -129,7 +133,7 @@ impl Doorstep {
         if let Some(until) = waiting.locked_until(now) {
             return Ok(SmsOutcome::Locked { until });
         }
-        let limits = match self.take_all(&settings, &waiting, phone, now).await? {
+        let limits = match self.take_all(&settings, &waiting, phone.e164(), now).await? {
             Ok(tickets) => tickets,
             Err(until) => return Ok(SmsOutcome::Limited { until }),
         };

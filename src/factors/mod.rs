@@ -2,7 +2,8 @@
 //!
 //! A session that owes a factor is read anew from store and directory for each step ([`waiting`]). The page
 //! shows its [`challenge`]; [`send`] sends a token; [`verify`] judges what was typed ([`normalise`]) by
-//! [`passcode`], [`totp`] and [`sms`], in this order. [`confirm`] judges a token in the form of a change.
+//! [`passcode`], [`totp`] and [`sms`], in this order, and at last by providers ([`vendor`]). [`confirm`] judges
+//! a token in the form of a change.
 
 pub mod challenge;
 pub mod confirm;
@@ -12,6 +13,7 @@ mod recovery;
 pub mod send;
 pub mod sms;
 pub mod totp;
+mod vendor;
 pub mod verify;
 mod waiting;
 

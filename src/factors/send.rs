@@ -56,13 +56,17 @@ impl Doorstep {
             return Ok(SmsOutcome::Over);
         };
         let settings = self.settings.load_full();
+        if let Some(sender) = &settings.providers.token_sender {
+            let id = &challenge.value.id;
+            return self.send_by_provider(&settings, sender, &waiting, id, now).await;
+        }
         let Some(phone) = waiting.sms_phone().filter(|_| settings.sms.is_some()) else {
             return Ok(SmsOutcome::NoNumber);
         };
         if let Some(until) = waiting.locked_until(now) {
             return Ok(SmsOutcome::Locked { until });
         }
-        let limits = match self.take_all(&settings, &waiting, phone, now).await? {
+        let limits = match self.take_all(&settings, &waiting, phone.e164(), now).await? {
             Ok(tickets) => tickets,
             Err(until) => return Ok(SmsOutcome::Limited { until }),
         };
@@ -76,10 +80,10 @@ impl Doorstep {
         &self,
         settings: &Settings,
         waiting: &Waiting,
-        phone: &Phone,
+        number: &str,
         now: Timestamp,
     ) -> Result<Result<Vec<Ticket>, Timestamp>, Unknown> {
-        let (employee, number) = (("employee", waiting.login().folded()), ("number", phone.e164()));
+        let (employee, number) = (("employee", waiting.login().folded()), ("number", number));
         let pause = Limit {
             count: 1,
             window: PAUSE,
@@ -158,7 +162,7 @@ impl Doorstep {
     }
 
     /// Changes a challenge by compare-and-set; `false` where it is not open (any more).
-    async fn change_open(
+    pub(super) async fn change_open(
         &self,
         id: &ChallengeId,
         now: Timestamp,
@@ -183,7 +187,7 @@ impl Doorstep {
         Err(too_busy())
     }
 
-    async fn give_back(&self, tickets: &[Ticket]) -> Result<(), Unknown> {
+    pub(super) async fn give_back(&self, tickets: &[Ticket]) -> Result<(), Unknown> {
         for ticket in tickets {
             self.store.give_back(ticket).await?;
         }
@@ -193,7 +197,7 @@ impl Doorstep {
 
 impl Challenge {
     /// Puts a token in front and stays open at least as long as it works.
-    fn keep(&mut self, token: &SentToken) {
+    pub(super) fn keep(&mut self, token: &SentToken) {
         self.sms.insert(0, token.clone());
         self.sms.truncate(1 + OLDER);
         self.expires = self.expires.max(token.expires.plus(GRACE));

@@ -9,6 +9,7 @@ use super::normalise::Typed;
 use super::passcode::ENROLMENT;
 use super::sms::Binding;
 use super::totp;
+use super::vendor::ByProviders;
 use super::waiting::{Named, Standing, TRIES, Waiting, too_busy};
 use crate::access::{Doorstep, Entry, LiveSession, Unknown};
 use crate::clock::Timestamp;
@@ -53,6 +54,8 @@ pub enum Verdict {
     Ended,
     /// Nothing is enrolled that could judge it.
     NothingEnrolled,
+    /// The provider that would have to judge it does not answer: answer 503. No failure.
+    Unavailable,
 }
 
 impl Verdict {
@@ -69,6 +72,7 @@ impl Verdict {
             Self::Overtaken => "overtaken",
             Self::Ended => "ended",
             Self::NothingEnrolled => "nothing_enrolled",
+            Self::Unavailable => "unavailable",
         }
     }
 }
@@ -76,8 +80,12 @@ impl Verdict {
 /// What those who can judge said.
 pub(super) enum Judged {
     Right(FactorKind),
+    /// By a provider, which may have taken its time.
+    RightElsewhere(FactorKind),
     Passcode,
     Not(Fault),
+    /// A provider would have to judge it, and does not answer.
+    Unjudged,
 }
 
 /// Why a token does not count. All count as failures.
@@ -129,6 +137,13 @@ impl Doorstep {
         };
         match self.judge(&waiting, &challenge.value, typed, now).await {
             Ok(Judged::Right(factor)) => self.let_in(session, &waiting, challenge, factor, now).await,
+            Ok(Judged::RightElsewhere(factor)) => {
+                self.let_in_late(session, &waiting, challenge, factor, now).await
+            }
+            Ok(Judged::Unjudged) => {
+                self.release(&waiting, now).await;
+                Ok(Verdict::Unavailable)
+            }
             Ok(Judged::Passcode) => self.let_enrol(session, &waiting, now).await,
             Ok(Judged::Not(fault)) => self.refuse(&waiting, fault, left, locks_until, now).await,
             Err(unknown) => {
@@ -139,14 +154,18 @@ impl Doorstep {
     }
 
     pub(super) fn could_judge(&self, waiting: &Waiting, challenge: &Challenge) -> bool {
-        let sends = self.settings.load().sms.is_some();
+        let settings = self.settings.load();
         waiting.has_totp()
             || waiting
                 .sms_phone()
-                .is_some_and(|_| sends || !challenge.sms.is_empty())
+                .is_some_and(|_| settings.sms.is_some() || !challenge.sms.is_empty())
+            || self.provider_number(&settings, waiting).is_some()
+            || !self
+                .provider_judges(&settings, waiting, Some(challenge))
+                .is_empty()
     }
 
-    /// The first that fits judges: passcode or recovery code (by shape), TOTP key, newest SMS token.
+    /// The first that fits judges: passcode or recovery code (by shape), TOTP key, newest SMS token, then providers.
     pub(super) async fn judge(
         &self,
         waiting: &Waiting,
@@ -168,10 +187,21 @@ impl Doorstep {
         if matches!(by_totp, Judged::Right(_)) {
             return Ok(by_totp);
         }
-        Ok(match self.judge_sms(waiting, challenge, &token, now).await? {
+        let own = match self.judge_sms(waiting, challenge, &token, now).await? {
             Judged::Not(Fault::Wrong) => by_totp,
             by_sms => by_sms,
-        })
+        };
+        if !matches!(own, Judged::Not(Fault::Wrong)) {
+            return Ok(own);
+        }
+        Ok(
+            match self.judge_by_providers(waiting, challenge, &token, now).await? {
+                ByProviders::Right(factor) => Judged::RightElsewhere(factor),
+                ByProviders::Used => Judged::Not(Fault::Used),
+                ByProviders::Wrong => own,
+                ByProviders::Unjudged => Judged::Unjudged,
+            },
+        )
     }
 
     async fn judge_totp(
@@ -232,6 +262,30 @@ impl Doorstep {
         }
         let used = self.directory.is_spent(Spent::SmsToken, &sent.id).await?;
         Ok(Judged::Not(if used { Fault::Used } else { Fault::Expired }))
+    }
+
+    /// Seconds may have gone by while a provider judged: the session must still be there, its holder be who
+    /// they were, and the factor still be allowed.
+    async fn let_in_late(
+        &self,
+        session: &LiveSession,
+        before: &Waiting,
+        challenge: Versioned<Challenge>,
+        factor: FactorKind,
+        now: Timestamp,
+    ) -> Result<Verdict, Unknown> {
+        self.copies.changed_here().await?;
+        match self.waiting(session, now).await? {
+            Standing::Waiting(waiting) if waiting.allows(factor) => {
+                self.let_in(session, &waiting, challenge, factor, now).await
+            }
+            Standing::Waiting(_) => Ok(Verdict::NothingEnrolled),
+            Standing::Ended => Ok(Verdict::Ended),
+            Standing::Overtaken => {
+                self.release(before, now).await;
+                Ok(Verdict::Overtaken)
+            }
+        }
     }
 
     /// The first factor that closes the challenge raises the session.

@@ -92,6 +92,7 @@ impl Waiting {
             .filter(|_| self.allows(FactorKind::Sms))
     }
 
+    /// Whether the firm allows this factor.
     pub(super) fn allows(&self, factor: FactorKind) -> bool {
         self.employee.standing.firm.policy.allows(factor)
     }

@@ -121,6 +121,12 @@ async fn verified(desk: &Desk, request: Request) -> Answer {
         Verdict::Locked { until } => return desk.locked(session, until).await,
         Verdict::RanOut => return desk.ran_out(session).await,
         Verdict::NothingEnrolled => return desk.nothing_enrolled(session).await,
+        Verdict::Unavailable => {
+            let view = desk.view(session).await?;
+            let word = ("provider_unavailable", Some(A_WHILE));
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return Ok(desk.problem(status, word, session, &view, Problem::ProviderDown));
+        }
         Verdict::Wrong { left } => ("wrong_token", Problem::wrong(left)),
         Verdict::Expired => ("expired", Problem::Expired),
         Verdict::Used => ("used", Problem::Used),
@@ -279,5 +285,6 @@ fn word_of(verdict: &Verdict) -> &'static str {
         Verdict::Overtaken => "overtaken",
         Verdict::Ended => "ended",
         Verdict::NothingEnrolled => "nothing_enrolled",
+        Verdict::Unavailable => "unavailable",
     }
 }

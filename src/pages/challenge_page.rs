@@ -18,6 +18,8 @@ pub(super) enum Problem {
     SmsLimit(Wait),
     /// The SMS provider is down.
     SmsDown,
+    /// The provider that would have to judge the token is down.
+    ProviderDown,
     /// There is no number to send to.
     NoNumber,
     /// No challenge is opened for a while.
@@ -71,6 +73,7 @@ impl Problem {
         match self {
             Self::SmsLimit(_) => "No token was sent",
             Self::SmsDown => "SMS is not available",
+            Self::ProviderDown => "The token could not be checked",
             Self::NoNumber => "No number for an SMS",
             Self::AskedTooOften(_) => "Asked too often",
             Self::Wrong { .. } => "That token is not right",

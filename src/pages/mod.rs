@@ -3,6 +3,7 @@
 mod account;
 mod assets;
 mod body;
+mod callbacks;
 mod challenge;
 mod challenge_page;
 mod desk;

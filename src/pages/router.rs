@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 
 use super::desk::Desk;
 use super::refusal::Stop;
-use super::{Told, account, assets, challenge, enroll_totp, logout, watch};
+use super::{Told, account, assets, callbacks, challenge, enroll_totp, logout, watch};
 use crate::access::Doorstep;
 
 /// The router of all own addresses. A request carries an `Arc<Visitor>` in its extensions; one that does
@@ -28,6 +28,8 @@ pub fn router(door: Arc<Doorstep>) -> Router {
             "/.doorstep/enroll/totp",
             get(enroll_totp::show).post(enroll_totp::add),
         )
+        .route("/.doorstep/callbacks/authy", post(callbacks::authy))
+        .route("/.doorstep/callbacks/twilio", post(callbacks::twilio))
         .route("/.doorstep/account", get(account::show))
         .route("/.doorstep/account/sign-out", post(account::sign_out))
         .route("/.doorstep/logout", post(logout::logout))

@@ -203,3 +203,7 @@ impl Received<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "callback_tests.rs"]
+mod tests;

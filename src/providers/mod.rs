@@ -16,6 +16,8 @@ pub mod simulators;
 mod template;
 mod token;
 mod twilio;
+#[cfg(test)]
+mod vector_tests;
 mod verify;
 
 use std::sync::Arc;

@@ -252,7 +252,7 @@ fn a_secret_is_read_from_its_file_and_never_shown() {
     std::fs::write(folder.join("sms.secret"), "hunter2\n").unwrap();
     let text = LEAST.to_owned()
         + "[factors.sms]\nprovider = \"http\"\nurl = \"https://sms.example.com\"\n\
-           headers = { Authorization = \"Bearer {secret}\" }\nbody = \"{to} {text}\"\nsecret_file = \"sms.secret\"\n\
+           headers = { Authorization = \"Bearer {secret}\", Content-Type = \"text/plain\" }\nbody = \"{to} {text}\"\nsecret_file = \"sms.secret\"\n\
            [sessions]\nstore = \"redis://:hunter2@127.0.0.1\"\n[directory]\nurl = \"postgres://u:hunter2@db/d\"\n";
     let config = Config::parse(&text, &folder.join("doorstep.toml")).unwrap();
     let shown = format!("{config:?}");

@@ -332,6 +332,8 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
         },
         factors: FactorSettings {
             totp: SHAPE,
+            totp_provider: None,
+            push: None,
             sms: Some(SmsSettings {
                 digits: 6,
                 ttl: 10 * MINUTE,
