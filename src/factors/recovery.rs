@@ -19,10 +19,12 @@ impl Doorstep {
             return Ok(Judged::Not(Fault::Wrong));
         }
         let login = waiting.login();
-        Ok(match self.directory.spend_recovery_code(login, code, now).await? {
-            CodeUse::Spent => Judged::Right(FactorKind::RecoveryCode),
-            CodeUse::Used => Judged::Not(Fault::Used),
-            CodeUse::NoCode => Judged::Not(Fault::Wrong),
-        })
+        Ok(
+            match self.directory.spend_recovery_code(login, code, now).await? {
+                CodeUse::Spent => Judged::Right(FactorKind::RecoveryCode),
+                CodeUse::Used => Judged::Not(Fault::Used),
+                CodeUse::NoCode => Judged::Not(Fault::Wrong),
+            },
+        )
     }
 }

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 
 use super::desk::Desk;
 use super::refusal::Stop;
-use super::{Told, account, assets, callbacks, challenge, enroll_totp, logout, watch};
+use super::{Told, account, assets, callbacks, challenge, enroll_totp, logout, recovery, removal, watch};
 use crate::access::Doorstep;
 
 /// The router of all own addresses. A request carries an `Arc<Visitor>` in its extensions; one that does
@@ -30,6 +30,15 @@ pub fn router(door: Arc<Doorstep>) -> Router {
         )
         .route("/.doorstep/callbacks/authy", post(callbacks::authy))
         .route("/.doorstep/callbacks/twilio", post(callbacks::twilio))
+        .route(
+            "/.doorstep/enroll/recovery",
+            get(recovery::show).post(recovery::make),
+        )
+        .route(
+            "/.doorstep/account/remove",
+            get(removal::show).post(removal::remove),
+        )
+        .route("/.doorstep/account/forget", post(removal::forget))
         .route("/.doorstep/account", get(account::show))
         .route("/.doorstep/account/sign-out", post(account::sign_out))
         .route("/.doorstep/logout", post(logout::logout))

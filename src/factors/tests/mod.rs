@@ -4,6 +4,7 @@ mod challenges;
 mod confirmations;
 mod locks;
 mod races;
+mod recovery;
 mod sends;
 mod verdicts;
 mod world;

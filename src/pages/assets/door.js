@@ -88,3 +88,11 @@ all('[data-again]').forEach(again);
 all('.token').forEach(submitsWhenFilled);
 all('form[data-swap]').forEach(swaps);
 all('[data-watch]').forEach((form) => watch(form.dataset.watch));
+
+all('[data-copy]').forEach((button) => {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(all('code', document.getElementById(button.dataset.copy)).map((code) => code.textContent).join('\n'));
+    button.textContent = 'Copied';
+  });
+});

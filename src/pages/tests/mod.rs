@@ -3,6 +3,7 @@
 mod changes;
 mod crossing;
 mod enrolment;
+mod recovery;
 mod refusals;
 mod watching;
 mod world;
