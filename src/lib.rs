@@ -13,6 +13,7 @@
 //! - [`providers`]: one file per outside service that delivers tokens.
 //! - [`pages`]: what people see below `/.doorstep/`.
 //! - [`ops`]: health, metrics and the admin API, on an address of their own.
+//! - [`views`]: firms, people, sessions and the audit as every JSON of doorstep shows them.
 //! - [`config`]: the configuration file, its check, and what it means in words.
 //! - [`cli`]: one file per group of commands.
 //! - [`demo`]: a sample portal and the phones of its people.
@@ -34,3 +35,4 @@ pub mod providers;
 pub mod secret;
 pub mod sessions;
 pub mod vault;
+pub mod views;

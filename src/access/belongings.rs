@@ -8,7 +8,7 @@ use crate::vault::Vault;
 
 /// How often a lost compare-and-set of a vault is tried again: each loss is another request's gain, so
 /// this many browser requests would have to answer at once.
-const TRIES: usize = 64;
+pub(super) const TRIES: usize = 64;
 
 impl LiveSession {
     /// The session's vault. One that does not open under the session's own token is unknown, not empty.

@@ -53,6 +53,9 @@ impl Doorstep {
         let Some(before) = self.store.retire(&session.stored.record.id, now).await? else {
             return Ok(None);
         };
+        if self.was_ended(&before.record).await? {
+            return Ok(None);
+        }
         let mut vault = open(&session.token, &before.vault)?;
         let waiting = vault.waiting.take().unwrap_or_default();
         let location = vault
@@ -78,6 +81,21 @@ impl Doorstep {
             location,
             cookies: waiting.cookies,
         }))
+    }
+
+    /// Whether a session that was just retired was ended meanwhile, as the directory has it now: then nothing may
+    /// take its place (I10).
+    pub(super) async fn was_ended(&self, retired: &SessionRecord) -> Result<bool, Unknown> {
+        if retired.level.holder().is_none() {
+            return Ok(false);
+        }
+        self.copies.changed_here().await?;
+        let ended = self.copies.is_ended(retired.id.public())?;
+        if ended {
+            // It was not replaced after all.
+            self.store.remove(&retired.id).await?;
+        }
+        Ok(ended)
     }
 
     /// Keeps a session that takes the place of one that was just retired, under a new token. The directory

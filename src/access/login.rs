@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::belongings::open;
-use super::{Doorstep, LiveSession, Unknown, Who};
+use super::belongings::{TRIES, open};
+use super::{Doorstep, Ending, LiveSession, Unknown, Who};
 use crate::clock::Timestamp;
 use crate::config::UnknownEmployee;
 use crate::directory::{Actor, AuditEvent, Employee};
 use crate::gate::policy::PasswordSuffices;
 use crate::gate::{EmployeeStanding, FactorKind, Login};
 use crate::secret::{SessionId, SessionToken};
-use crate::sessions::{ChallengeId, Holder, Level, SessionRecord, Slot};
+use crate::sessions::{ChallengeId, Holder, Level, SessionRecord, Slot, StoreUnknown};
 use crate::vault::{Vault, Waiting};
 
 /// A script's withheld login sent again within this time gets its answer whatever the policy says
@@ -21,13 +21,19 @@ const SCRIPT_SIGNS_IN_AGAIN: Duration = Duration::from_secs(5 * 60);
 /// Whether a login may be sent with a session's cookies (I4, "whose vault").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginCheck {
-    /// It may.
-    Send,
+    /// It may; the ticket that tells afterwards whether it was the only one on its way.
+    Send(Alone),
     /// It names somebody else: the session ends, and the login is not sent.
     SomebodyElse,
     /// The session was replaced or ended meanwhile.
     Gone,
 }
+
+/// Whether a login began under a jar that no other was on its way with: the version of the session's record
+/// since. Every other login changes that, so that a jar is free for another name only once nothing that was
+/// sent with it can still sign somebody in at the portal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alone(Option<u64>);
 
 /// A login that the portal accepted.
 pub struct Accepted<'a> {
@@ -81,10 +87,10 @@ impl Doorstep {
     /// Where store or directory cannot answer.
     pub async fn check_login(&self, who: &Who, typed: &Login, now: Timestamp) -> Result<LoginCheck, Unknown> {
         let Who::Session(session) = who else {
-            return Ok(LoginCheck::Send);
+            return Ok(LoginCheck::Send(Alone(None)));
         };
         match &session.stored.record.level {
-            Level::Anonymous { tried } => self.note_tried(session, tried.as_deref(), typed, now).await,
+            Level::Anonymous { .. } => self.note_tried(session, typed, now).await,
             Level::Password { holder, .. } | Level::SecondFactor { holder, .. } => {
                 let named = self.directory.employee(typed).await?;
                 let is_owner = match &named {
@@ -92,7 +98,7 @@ impl Doorstep {
                     None => holder.firm.is_none() && *typed == holder.login,
                 };
                 Ok(if is_owner {
-                    LoginCheck::Send
+                    LoginCheck::Send(Alone(None))
                 } else {
                     LoginCheck::SomebodyElse
                 })
@@ -103,51 +109,54 @@ impl Doorstep {
     async fn note_tried(
         &self,
         session: &LiveSession,
-        tried: Option<&str>,
         typed: &Login,
         now: Timestamp,
     ) -> Result<LoginCheck, Unknown> {
-        match tried {
-            Some(name) if name == typed.folded() => return Ok(LoginCheck::Send),
-            Some(_) => return Ok(LoginCheck::SomebodyElse),
-            None => {}
-        }
         let mut record = session.stored.record.clone();
-        record.level = Level::Anonymous {
-            tried: Some(typed.folded().to_owned()),
-        };
-        if self
-            .store
-            .update(&record, session.stored.record_version, now)
-            .await?
-        {
-            return Ok(LoginCheck::Send);
+        let mut version = session.stored.record_version;
+        for _ in 0..TRIES {
+            let Level::Anonymous { tried } = &record.level else {
+                return Ok(LoginCheck::Gone);
+            };
+            if tried.as_ref().is_some_and(|name| name != typed.folded()) {
+                return Ok(LoginCheck::SomebodyElse);
+            }
+            let is_first = tried.is_none();
+            record.level = Level::Anonymous {
+                tried: Some(typed.folded().to_owned()),
+            };
+            // Also where the name stays: whoever came before must see that others did since.
+            if self.store.update(&record, version, now).await? {
+                return Ok(LoginCheck::Send(Alone(is_first.then_some(version + 1))));
+            }
+            // Another login under the same session was faster: it decides whose the jar is.
+            let Slot::Live(stored) = self.store.session(&record.id, now).await? else {
+                return Ok(LoginCheck::Gone);
+            };
+            record = stored.record;
+            version = stored.record_version;
         }
-        // Another login under the same session was faster: it decides whose the jar is.
-        match self.store.session(&record.id, now).await? {
-            Slot::Live(stored) => match &stored.record.level {
-                Level::Anonymous { tried: Some(name) } if name == typed.folded() => Ok(LoginCheck::Send),
-                Level::Anonymous { .. } => Ok(LoginCheck::SomebodyElse),
-                _ => Ok(LoginCheck::Gone),
-            },
-            Slot::Absent | Slot::Replaced => Ok(LoginCheck::Gone),
-        }
+        Err(StoreUnknown("a session changed too often to be written".into()).into())
     }
 
-    /// A login fitted the rule's `failure`: the next one in the same jar may name somebody else.
+    /// A login fitted the rule's `failure`: the next one in the same jar may name somebody else, unless another
+    /// one may still be on its way.
     ///
     /// # Errors
     /// Where the store cannot answer.
-    pub async fn forget_tried(&self, session: &LiveSession, now: Timestamp) -> Result<(), Unknown> {
-        if let Slot::Live(mut stored) = self.store.session(&session.stored.record.id, now).await?
-            && matches!(stored.record.level, Level::Anonymous { tried: Some(_) })
-        {
-            stored.record.level = Level::Anonymous { tried: None };
-            // Where it changed meanwhile, the name stays: that only asks for another try.
-            self.store
-                .update(&stored.record, stored.record_version, now)
-                .await?;
-        }
+    pub async fn forget_tried(
+        &self,
+        session: &LiveSession,
+        alone: Alone,
+        now: Timestamp,
+    ) -> Result<(), Unknown> {
+        let (Alone(Some(version)), Level::Anonymous { .. }) = (alone, &session.stored.record.level) else {
+            return Ok(());
+        };
+        let mut record = session.stored.record.clone();
+        record.level = Level::Anonymous { tried: None };
+        // Where it changed meanwhile, the name stays: that only asks for another try.
+        self.store.update(&record, version, now).await?;
         Ok(())
     }
 
@@ -174,7 +183,8 @@ impl Doorstep {
 
     async fn refuse_unknown(&self, accepted: &Accepted<'_>) -> Result<LoginOutcome, Unknown> {
         if let Who::Session(session) = accepted.under {
-            self.end_session(session).await?;
+            // Whoever was faster under it is refused as well: it was the same name's.
+            let _: Ending = self.end_session(session).await?;
         }
         let event = AuditEvent {
             event: "login.unknown_employee",
@@ -203,6 +213,9 @@ impl Doorstep {
                 let Some(old) = self.store.retire(&id, now).await? else {
                     return Ok(LoginOutcome::Overtaken);
                 };
+                if self.was_ended(&old.record).await? {
+                    return Ok(LoginOutcome::Overtaken);
+                }
                 (
                     Some(Before {
                         token: session.token.clone(),
@@ -218,11 +231,13 @@ impl Doorstep {
             _ => Vault::default(),
         };
         let old_level = old.as_ref().map(|old| &old.record.level);
-        // Another employee's vault is never gone on with, whatever happened between check and answer.
-        if old_level
-            .and_then(Level::holder)
-            .is_some_and(|holder| holder.login != login)
-        {
+        // Another person's jar is never gone on with, whatever happened between check and answer.
+        let is_theirs = match old_level {
+            None => true,
+            Some(Level::Anonymous { tried }) => tried.as_deref() == Some(accepted.typed.folded()),
+            Some(level) => level.holder().is_some_and(|holder| holder.login == login),
+        };
+        if !is_theirs {
             return Ok(LoginOutcome::Overtaken);
         }
         vault.public = crate::vault::Jar::default();

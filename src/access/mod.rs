@@ -17,7 +17,8 @@ use arc_swap::ArcSwap;
 pub use cookies::{DEVICE_NAMES, SESSION_NAMES, session_cookie_name};
 pub use entry::{Entry, onward};
 pub use exceptions::Noted;
-pub use login::{Accepted, LoginCheck, LoginOutcome};
+pub use login::{Accepted, Alone, LoginCheck, LoginOutcome};
+pub use logout::Ending;
 pub use visitor::{LiveSession, Visitor, Who};
 
 use crate::clock::{Clock, Timestamp};

@@ -9,6 +9,7 @@ use super::moment::since;
 use crate::clock::Timestamp;
 use crate::directory::{AuditEntry, AuditFilter, ChainState};
 use crate::gate::{FirmId, Login};
+use crate::views;
 
 /// What may be done with the audit.
 #[derive(Subcommand)]
@@ -81,11 +82,7 @@ fn row(entry: &AuditEntry) -> Vec<String> {
 }
 
 fn to_json(entry: &AuditEntry) -> Value {
-    json!({
-        "seq": entry.seq, "at": entry.at.to_string(), "event": entry.event, "actor": entry.actor,
-        "from": entry.from, "firm": entry.firm, "login": entry.login, "details": entry.details,
-        "hash": entry.hash,
-    })
+    views::json(&views::AuditRow::of(entry))
 }
 
 async fn verify(context: &Context) -> Result<(), Failure> {

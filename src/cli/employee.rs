@@ -11,6 +11,7 @@ use super::{enroll_totp, import};
 use crate::clock::Timestamp;
 use crate::directory::{Directory, Employee as Person, EmployeeChanges, EmployeeFilter, NewEmployee, Phone};
 use crate::gate::{FirmId, Login, Role as GateRole};
+use crate::views;
 
 /// What may be done with employees.
 #[derive(Subcommand)]
@@ -170,15 +171,7 @@ pub(super) async fn find(directory: &Directory, login: &Login) -> Result<Person,
 
 /// An employee as every JSON of doorstep shows them.
 pub(super) fn to_json(person: &Person, now: Timestamp) -> Value {
-    json!({
-        "login": person.standing.login.as_str(),
-        "firm": person.standing.firm.id,
-        "name": person.standing.name,
-        "phone": person.phone.as_ref().map(Phone::e164),
-        "email": person.email,
-        "role": person.standing.role,
-        "state": person.state(now),
-    })
+    views::json(&views::Employee::of(person, now))
 }
 
 fn row(person: &Person, now: Timestamp) -> Vec<String> {

@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::config::parse_positive_duration;
 use crate::directory::{ChangeRefused, Directory, Firm as Row, Readiness};
 use crate::gate::FirmId;
+use crate::views;
 
 /// What may be done with firms.
 #[derive(Subcommand)]
@@ -119,7 +120,9 @@ async fn find(directory: &Directory, id: &FirmId) -> Result<Row, Failure> {
 async fn tell(context: &Context, directory: &Directory, id: &FirmId, done: &str) -> Result<(), Failure> {
     let firm = find(directory, id).await?;
     let sentence = format!("{done} {id} ({}).", firm.name);
-    context.screen.result(&sentence, || policy::firm_json(&firm))
+    context
+        .screen
+        .result(&sentence, || views::json(&views::Firm::of(&firm)))
 }
 
 fn flag(firm: &Row) -> String {
@@ -140,7 +143,14 @@ async fn list(context: &Context) -> Result<(), Failure> {
             vec![firm.id.to_string(), firm.name.clone(), flag(firm), from]
         })
         .collect();
-    let json = || Value::Array(firms.iter().map(policy::firm_json).collect());
+    let json = || {
+        Value::Array(
+            firms
+                .iter()
+                .map(|firm| views::json(&views::Firm::of(firm)))
+                .collect(),
+        )
+    };
     context
         .screen
         .listing(&["id", "name", "two_factor", "from"], &rows, json)
@@ -157,7 +167,9 @@ fn show(context: &Context, firm: &Row) -> Result<(), Failure> {
         facts.push(("break_glass", format!("until {}: {}", glass.until, glass.reason)));
     }
     facts.extend(policy::words(&firm.policy));
-    context.screen.facts(&facts, || policy::firm_json(firm))
+    context
+        .screen
+        .facts(&facts, || views::json(&views::Firm::of(firm)))
 }
 
 async fn set(context: &Context, id: &FirmId, assignments: &[String]) -> Result<(), Failure> {

@@ -13,8 +13,6 @@ mod firm;
 mod import;
 mod key;
 mod logging;
-mod moment;
-mod policy;
 mod report;
 mod run;
 mod screen;
@@ -27,6 +25,8 @@ use clap::{Parser, Subcommand};
 
 use context::Context;
 use failure::Failure;
+
+use crate::views::{moment, policy};
 
 /// A second factor in front of the portal you cannot change.
 ///

@@ -1,7 +1,7 @@
 //! `doorstep report`.
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::context::{Context, firm_id, login};
 use super::failure::Failure;
@@ -9,6 +9,7 @@ use super::moment::since;
 use crate::clock::Timestamp;
 use crate::directory::{AuditFilter, PassedWithoutSecondFactor};
 use crate::gate::{FirmId, Login};
+use crate::views;
 
 /// What may be reported.
 #[derive(Subcommand)]
@@ -65,8 +66,5 @@ fn row(passed: &PassedWithoutSecondFactor) -> Vec<String> {
 }
 
 fn to_json(passed: &PassedWithoutSecondFactor) -> Value {
-    json!({
-        "at": passed.at.to_string(), "login": passed.login, "firm": passed.firm,
-        "reason": passed.reason, "from": passed.from,
-    })
+    views::json(&views::Passed::of(passed))
 }

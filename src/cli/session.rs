@@ -13,6 +13,7 @@ use crate::config::{Config, StoreSettings};
 use crate::directory::RevokeScope;
 use crate::gate::{FirmId, Login};
 use crate::sessions::{RedisStore, SessionFilter, SessionRecord, SessionStore};
+use crate::views;
 
 /// What may be done with sessions.
 #[derive(Subcommand)]
@@ -90,16 +91,7 @@ pub(super) async fn open_store(config: &Config) -> Result<Option<Arc<dyn Session
 
 /// A session as every JSON of doorstep shows it.
 fn to_json(record: &SessionRecord) -> Value {
-    let holder = record.level.holder();
-    json!({
-        "id": record.id.public(),
-        "login": holder.map(|holder| holder.login.as_str()),
-        "firm": holder.and_then(|holder| holder.firm.as_ref()),
-        "level": record.level.as_str(),
-        "address": record.address,
-        "since": record.since.to_string(),
-        "last_seen": record.last_seen.to_string(),
-    })
+    views::json(&views::Session::of(record))
 }
 
 fn row(item: &Value, heads: &[&str]) -> Vec<String> {

@@ -55,6 +55,63 @@ impl Directory {
         rows.into_iter().rev().map(Link::entry).collect()
     }
 
+    /// Rows of the audit after `filter.after`, the oldest first, at most `filter.limit`: for paging onwards.
+    ///
+    /// # Errors
+    /// Where the directory does not answer.
+    pub async fn audit_onwards(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, DirectoryUnknown> {
+        let rows = within(ANSWER, async {
+            let rows = sqlx::query_as::<_, Link>(
+                "SELECT seq, at, event, actor, origin, firm, login, login_folded, details, hash FROM audit \
+                 WHERE ($1 IS NULL OR firm = $1) AND ($2 IS NULL OR login_folded = $2) \
+                 AND ($3 IS NULL OR event LIKE $3 ESCAPE '!') AND at >= $4 AND seq > $5 \
+                 ORDER BY seq LIMIT $6",
+            )
+            .bind(filter.firm.as_ref().map(|firm| firm.as_str().to_owned()))
+            .bind(filter.login.as_ref().map(|login| login.folded().to_owned()))
+            .bind(filter.event.as_ref().map(|event| like(&storable(event))))
+            .bind(filter.since.map_or(i64::MIN, |since| since.0))
+            .bind(filter.after.unwrap_or(0))
+            .bind(filter.limit.map_or(i64::MAX, i64::from))
+            .fetch_all(&self.0.reads)
+            .await?;
+            Ok::<_, DirectoryUnknown>(rows)
+        })
+        .await?;
+        rows.into_iter().map(Link::entry).collect()
+    }
+
+    /// Who passed on a password, newest first, each with its place in the audit: a page of those before
+    /// `before`, at most `filter.limit`.
+    ///
+    /// # Errors
+    /// Where the directory does not answer.
+    pub async fn passed_before(
+        &self,
+        filter: &AuditFilter,
+        before: Option<i64>,
+    ) -> Result<Vec<(i64, PassedWithoutSecondFactor)>, DirectoryUnknown> {
+        let rows = within(ANSWER, async {
+            let rows = sqlx::query_as::<_, Link>(
+                "SELECT seq, at, event, actor, origin, firm, login, login_folded, details, hash FROM audit \
+                 WHERE ($1 IS NULL OR firm = $1) AND ($2 IS NULL OR login_folded = $2) \
+                 AND event = $3 AND at >= $4 AND seq < $5 ORDER BY seq DESC LIMIT $6",
+            )
+            .bind(filter.firm.as_ref().map(|firm| firm.as_str().to_owned()))
+            .bind(filter.login.as_ref().map(|login| login.folded().to_owned()))
+            .bind(PASSED)
+            .bind(filter.since.map_or(i64::MIN, |since| since.0))
+            .bind(before.unwrap_or(i64::MAX))
+            .bind(filter.limit.map_or(i64::MAX, i64::from))
+            .fetch_all(&self.0.reads)
+            .await?;
+            Ok::<_, DirectoryUnknown>(rows)
+        })
+        .await?;
+        let page = rows.into_iter().map(|row| Ok((row.seq, passed(row.entry()?))));
+        page.collect()
+    }
+
     /// Whether every row is there, unchanged, and in its place.
     ///
     /// # Errors

@@ -92,38 +92,30 @@ impl Directory {
         policy: &Policy,
         now: Timestamp,
     ) -> Result<(), ChangeRefused> {
-        let name = shown_text("a firm's name", name)?;
-        let text = serde_json::to_string(policy)
-            .map_err(|error| ChangeRefused::Invalid(format!("the policy cannot be kept: {error}")))?;
+        self.edit_firm(actor, id, now, |_| {
+            Ok::<_, ChangeRefused>((name.to_owned(), policy.clone()))
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Replaces name and policy by what `edit` makes of the firm as it stands in this change, under the write
+    /// lock: no other change can come between its look and its answer.
+    ///
+    /// # Errors
+    /// What `edit` refuses, `NotFound`, `Invalid`, or the directory does not answer.
+    pub async fn edit_firm<E: From<ChangeRefused> + From<DirectoryUnknown>>(
+        &self,
+        actor: &Actor,
+        id: &FirmId,
+        now: Timestamp,
+        edit: impl FnOnce(&Firm) -> Result<(String, Policy), E>,
+    ) -> Result<Firm, E> {
         within(CHANGE, async {
             let mut change = self.change(now).await?;
             let before = change.firm(id).await?;
-            if before.name == name && before.policy == *policy {
-                return Ok(());
-            }
-            let factors_changed = before.policy.factors != policy.factors;
-            let epoch = if factors_changed {
-                change.counter
-            } else {
-                before.epoch
-            };
-            sqlx::query("UPDATE firms SET name = $1, policy = $2, epoch = $3 WHERE id = $4")
-                .bind(name.as_str())
-                .bind(text)
-                .bind(epoch)
-                .bind(id.as_str())
-                .execute(change.db())
-                .await?;
-            if factors_changed || before.policy.remember_device != policy.remember_device {
-                change.forget_devices_of(id).await?;
-            }
-            change.touch(Touched::Firm(id)).await?;
-            let details = json!({
-                "before": {"name": before.name, "policy": before.policy},
-                "after": {"name": name, "policy": policy},
-            });
-            change.audit_firm("firm.changed", actor, id, details).await?;
-            Ok(change.commit().await?)
+            let (name, policy) = edit(&before)?;
+            Ok(change.replace_firm(actor, before, &name, policy).await?)
         })
         .await
     }
@@ -167,6 +159,52 @@ impl Directory {
 }
 
 impl Change {
+    /// Writes name and policy, where they differ, and commits.
+    async fn replace_firm(
+        mut self,
+        actor: &Actor,
+        before: Firm,
+        name: &str,
+        policy: Policy,
+    ) -> Result<Firm, ChangeRefused> {
+        let name = shown_text("a firm's name", name)?;
+        if before.name == name && before.policy == policy {
+            return Ok(before);
+        }
+        let text = serde_json::to_string(&policy)
+            .map_err(|error| ChangeRefused::Invalid(format!("the policy cannot be kept: {error}")))?;
+        let factors_changed = before.policy.factors != policy.factors;
+        let epoch = if factors_changed {
+            self.counter
+        } else {
+            before.epoch
+        };
+        sqlx::query("UPDATE firms SET name = $1, policy = $2, epoch = $3 WHERE id = $4")
+            .bind(name.as_str())
+            .bind(text)
+            .bind(epoch)
+            .bind(before.id.as_str())
+            .execute(self.db())
+            .await?;
+        if factors_changed || before.policy.remember_device != policy.remember_device {
+            self.forget_devices_of(&before.id).await?;
+        }
+        self.touch(Touched::Firm(&before.id)).await?;
+        let details = json!({
+            "before": {"name": before.name, "policy": before.policy},
+            "after": {"name": name, "policy": policy},
+        });
+        self.audit_firm("firm.changed", actor, &before.id, details)
+            .await?;
+        self.commit().await?;
+        Ok(Firm {
+            name,
+            policy,
+            epoch,
+            ..before
+        })
+    }
+
     /// The firm as it stands in this change.
     pub(super) async fn firm(&mut self, id: &FirmId) -> Result<Firm, ChangeRefused> {
         let row = sqlx::query_as::<_, FirmRow>(select_firm!("WHERE id = $1"))

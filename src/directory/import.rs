@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
 use super::change::{Change, Touched, shown_text};
-use super::employees::folded;
+use super::employees::folded_name;
 use super::sealed::SealedPhone;
 use super::staff::firm_missing;
 use super::unknown::{BULK, within};
@@ -142,7 +142,7 @@ impl Change {
                 .bind(new.login.as_str())
                 .bind(new.firm.as_str())
                 .bind(new.name.trim())
-                .bind(folded(&new.name))
+                .bind(folded_name(&new.name))
                 .bind(phone.as_ref().map(|phone| phone.sealed.as_str()))
                 .bind(phone.as_ref().map(|phone| phone.hash.as_str()))
                 .bind(new.email.as_deref())

@@ -3,24 +3,28 @@
 //! - `place`, `open`, `unknown`: the database, SQLite or PostgreSQL; for how long it is waited for.
 //! - `change`: every change is one transaction under the one write lock, with its audit rows.
 //! - `firms`, `two_factor`: firms, their policy, the flag.
-//! - `standing`, `employees`, `staff`, `import`, `reset`: people.
+//! - `standing`, `employees`, `roster`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
-//! - `recovery`, `remembered`, `phone_changes`, `removal`: recovery codes, remembered devices, changes of number,
-//!   and what goes with a factor that is removed.
+//! - `recovery`, `remembered`, `phone_changes`: recovery codes, remembered devices, changes of
+//!   number.
+//! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
 //! - `accounts`: providers' own ids of people.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
 
 mod accounts;
+mod api_tokens;
 mod attempts;
 mod audit;
 mod change;
 mod copies;
 mod employees;
+mod factor_removal;
 mod factors;
 mod firms;
 mod import;
+mod kept_answers;
 mod mark;
 mod model;
 mod news;
@@ -29,8 +33,8 @@ mod phone_changes;
 mod place;
 mod recovery;
 mod remembered;
-mod removal;
 mod reset;
+mod roster;
 mod sealed;
 mod sessions_ended;
 mod spent;
@@ -48,8 +52,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use sqlx::AnyPool;
 
+pub use api_tokens::ApiToken;
 pub use copies::Copies;
+pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
+pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};
 
 use crate::secret::KeyRing;
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::change::{Change, Touched, no_employee, no_firm, shown_text};
-use super::employees::{folded, one_employee};
+use super::employees::{folded_name, one_employee};
 use super::sealed::SealedPhone;
 use super::unknown::{CHANGE, within};
 use super::{
@@ -49,7 +49,7 @@ impl Directory {
             .bind(new.login.as_str())
             .bind(new.firm.as_str())
             .bind(name.as_str())
-            .bind(folded(&name))
+            .bind(folded_name(&name))
             .bind(sealed)
             .bind(hash)
             .bind(new.email.as_deref())
@@ -235,7 +235,7 @@ impl Change {
              phone_suspended = $5, email = $6, role = $7, active = $8, epoch = $9 WHERE folded = $10",
         )
         .bind(after.standing.name.as_str())
-        .bind(folded(&after.standing.name))
+        .bind(folded_name(&after.standing.name))
         .bind(sealed)
         .bind(hash)
         .bind(i64::from(after.phone_suspended))

@@ -33,6 +33,10 @@ impl Directory {
                 .bind(over)
                 .execute(change.db())
                 .await?;
+            sqlx::query("DELETE FROM kept_answers WHERE keep_until < $1")
+                .bind(now.0)
+                .execute(change.db())
+                .await?;
             let ended = sqlx::query("DELETE FROM ended_sessions WHERE keep_until < $1")
                 .bind(over)
                 .execute(change.db())

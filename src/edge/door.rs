@@ -9,13 +9,14 @@ use pingora::connectors::http::Connector;
 use pingora::proxy::Session;
 use tracing::Instrument as _;
 
+use super::answer;
 use super::arrival::Arrival;
+use super::exchange::{Exchange, strip_hop_by_hop};
 use super::live::{SLOT, Serving, Stop, Watched};
 use super::own::{self, BodyRefused};
 use super::passage::Passage;
 use super::upstream::Upstream;
-use super::{answer, exchange::Exchange};
-use crate::access::{Doorstep, LiveSession, Unknown, Visitor, Who};
+use crate::access::{Doorstep, Ending, LiveSession, Unknown, Visitor, Who};
 use crate::config::{Config, UnknownEmployee};
 use crate::gate::body::{BadBody, FormBody};
 use crate::gate::path::Target;
@@ -180,8 +181,16 @@ impl Door {
                 self.forward(session, passage, classed.body).await
             }
             Verdict::Logout => {
-                let passage = match self.end_before_logout(arrival, who, classed.route).await {
-                    Ok(passage) => passage,
+                match self.end_before_logout(&who).await {
+                    Ok(Ending::Ended) => {}
+                    Ok(Ending::Overtaken) => {
+                        self.tell(session, &arrival, &Told::Retry, None).await?;
+                        return Ok(Ok(Step::Answered));
+                    }
+                    Err(unknown) => return Ok(Err(unknown)),
+                }
+                let passage = match Passage::new(arrival, who, classed.route, Credentials::Vault) {
+                    Ok(passage) => passage.after_logout(),
                     Err(unknown) => return Ok(Err(unknown)),
                 };
                 self.forward(session, passage, classed.body).await
@@ -190,11 +199,11 @@ impl Door {
     }
 
     /// Logout ends doorstep's session and vault before the portal is asked, which still gets the cookies.
-    async fn end_before_logout(&self, arrival: Arrival, who: Who, route: Route) -> Result<Passage, Unknown> {
-        if let Who::Session(live) = &who {
-            self.door.end_session(live).await?;
+    async fn end_before_logout(&self, who: &Who) -> Result<Ending, Unknown> {
+        match who {
+            Who::Session(live) => self.door.end_session(live).await,
+            Who::Nobody | Who::Replaced => Ok(Ending::Ended),
         }
-        Ok(Passage::new(arrival, who, route, Credentials::Vault)?.after_logout())
     }
 
     async fn class(
@@ -253,6 +262,7 @@ impl Door {
             return Ok(Ok(Step::Forward(Box::new(passage))));
         };
         let mut head = session.req_header().clone();
+        strip_hop_by_hop(&mut head)?;
         passage.prepare(&mut head)?;
         let sent = self
             .exchange(&passage.arrival.settings.config, head, body, READ_REQUEST_TIME)

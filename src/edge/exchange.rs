@@ -172,8 +172,12 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// Takes out what Connection names and what is hop-by-hop by itself.
-fn strip_hop_by_hop(request: &mut RequestHeader) -> pingora::Result<()> {
+/// Takes out what Connection names and what is hop-by-hop by itself: before doorstep says what it has to say, so
+/// that nobody's Connection takes that away (THREATS B3).
+///
+/// # Errors
+/// 400 where it names what the portal needs to judge the request.
+pub fn strip_hop_by_hop(request: &mut RequestHeader) -> pingora::Result<()> {
     let named: Vec<String> = request
         .headers
         .get_all(CONNECTION)

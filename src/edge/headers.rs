@@ -1,5 +1,6 @@
 //! Headers that are ours to say: taken from every request, and set anew on what goes up (I11).
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::HeaderName;
@@ -47,16 +48,23 @@ pub struct Said<'a> {
     pub overrides: bool,
 }
 
+/// A header's name as CGI's heirs fold it. Most names have no underscore or dot: then it is the same.
+fn folded(name: &str) -> Cow<'_, str> {
+    if name.contains(['_', '.']) {
+        Cow::Owned(name.replace(['_', '.'], "-"))
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
+/// Whether a header asks for another method, in whatever spelling.
+fn changes_method(name: &str) -> bool {
+    METHOD_OVERRIDES.contains(&&*folded(name))
+}
+
 /// Whether a client may not send this header, in whatever spelling.
 fn is_ours(name: &str, identity: Option<&HeaderName>) -> bool {
-    // Most names have no underscore or dot: then they compare as they are.
-    let folded;
-    let name = if name.bytes().any(|byte| matches!(byte, b'_' | b'.')) {
-        folded = name.replace(['_', '.'], "-");
-        folded.as_str()
-    } else {
-        name
-    };
+    let name = &*folded(name);
     name.starts_with("x-doorstep-")
         || name.starts_with("x-forwarded-")
         || GATEWAY_HEADERS.contains(&name)
@@ -75,16 +83,11 @@ pub fn for_upstream(head: &mut RequestHeader, said: Said<'_>, config: &Config) -
     let spoofed: Vec<HeaderName> = head
         .headers
         .keys()
-        .filter(|name| is_ours(name.as_str(), identity))
+        .filter(|name| is_ours(name.as_str(), identity) || !said.overrides && changes_method(name.as_str()))
         .cloned()
         .collect();
     for name in spoofed {
         head.remove_header(&name);
-    }
-    if !said.overrides {
-        for name in METHOD_OVERRIDES {
-            head.remove_header(name);
-        }
     }
     head.remove_header(&http::header::COOKIE);
     if let Some(cookie) = said.cookie {

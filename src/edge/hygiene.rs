@@ -2,8 +2,8 @@
 //! could read in two ways (I2, THREATS class C). Looks at the raw bytes, for the parser has already tidied
 //! some of it away (pingora removes a Content-Length beside a Transfer-Encoding, and joins equal ones).
 
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, EXPECT, HOST};
+use http::{HeaderMap, HeaderName};
 
 use crate::config::Origin;
 
@@ -174,6 +174,9 @@ pub fn check_headers(
         }
         _ => {}
     }
+    if headers.keys().any(is_alias) {
+        return Err(Unclean::Bad("a header that some servers take for another"));
+    }
     if headers.get_all(AUTHORIZATION).iter().count() > 1 {
         return Err(Unclean::Bad("more than one Authorization"));
     }
@@ -185,6 +188,17 @@ pub fn check_headers(
         return Err(Unclean::Bad("an expectation that cannot be met"));
     }
     Ok(())
+}
+
+/// Whether a name is one of those by which a body is read, spelt as CGI's heirs fold it (HTTP/2 sends no raw
+/// head to look at).
+fn is_alias(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.contains(['_', '.'])
+        && matches!(
+            name.replace(['_', '.'], "-").as_str(),
+            "content-length" | "content-type" | "content-encoding" | "transfer-encoding"
+        )
 }
 
 #[cfg(test)]

@@ -9,17 +9,17 @@ use pingora::proxy::Session;
 use super::answer;
 use super::arrival::Arrival;
 use super::client::limited_network;
-use super::door::{Classed, Door};
-use super::exchange::{Body, Exchange};
+use super::door::{Classed, Door, passes_unknown};
+use super::exchange::{Body, Exchange, strip_hop_by_hop};
 use super::headers;
 use super::passage::{Passage, append_cookie, take_set_cookies};
-use crate::access::{Accepted, LoginCheck, LoginOutcome, Unknown, Who, onward};
+use crate::access::{Accepted, Alone, Ending, LoginCheck, LoginOutcome, Unknown, Who, onward};
 use crate::clock::Timestamp;
 use crate::directory::{Actor, AuditEvent};
 use crate::gate::login::{Answer, Asked, Judgement, judge, origin_allowed, username};
 use crate::gate::query::Fields;
 use crate::gate::rules::LoginRule;
-use crate::gate::{Asker, Credentials, Login, Route};
+use crate::gate::{Ask, Asker, Credentials, Login, Refusal, Route, Verdict, decide};
 use crate::pages::Told;
 use crate::secret::Purpose;
 use crate::sessions::{Allowance, Limit, LimitKey, Ticket};
@@ -87,18 +87,47 @@ impl<'a> LoginExchange<'a> {
             Err(unknown) => return Ok(Err(unknown)),
         };
         match self.door.door.check_login(&self.who, &typed, now).await {
-            Ok(LoginCheck::Send) => {}
-            Ok(LoginCheck::SomebodyElse) => return self.somebody_else(session, now).await,
-            Ok(LoginCheck::Gone) => {
-                return self
-                    .door
-                    .tell(session, &self.arrival, &Told::Retry, None)
-                    .await
-                    .map(Ok);
+            Ok(LoginCheck::Send(alone)) => {
+                let sent = Sent {
+                    typed,
+                    alone,
+                    owes_factor: self.owes_factor(now),
+                    tickets,
+                };
+                self.send(session, rule, sent).await
             }
-            Err(unknown) => return Ok(Err(unknown)),
+            // It is not sent, so no password was tried.
+            Ok(refused) => {
+                if let Err(unknown) = self.give_back(&tickets).await {
+                    return Ok(Err(unknown));
+                }
+                match refused {
+                    LoginCheck::SomebodyElse => self.somebody_else(session, now).await,
+                    LoginCheck::Gone | LoginCheck::Send(_) => self.retry(session).await,
+                }
+            }
+            Err(unknown) => Ok(Err(unknown)),
         }
-        self.send(session, rule, typed, tickets).await
+    }
+
+    async fn retry(&self, session: &mut Session) -> Outcome<()> {
+        self.door
+            .tell(session, &self.arrival, &Told::Retry, None)
+            .await
+            .map(Ok)
+    }
+
+    /// Whether the portal accepted a password in this session before, and that is not enough.
+    fn owes_factor(&self, now: Timestamp) -> bool {
+        let ask = Ask {
+            route: Route::Protected,
+            presence: self.who.presence(),
+            client: self.arrival.client,
+            now,
+            anonymous: self.arrival.settings.config.portal.rules.anonymous,
+            pass_unknown: passes_unknown(&self.arrival.settings.config),
+        };
+        decide(&ask) == Verdict::Refuse(Refusal::SecondFactor)
     }
 
     /// Counts a password that may be wrong, for the login and for the address, alike for known and unknown
@@ -150,7 +179,8 @@ impl<'a> LoginExchange<'a> {
     async fn somebody_else(&self, session: &mut Session, now: Timestamp) -> Outcome<()> {
         self.door.door.metrics.login("somebody_else");
         let cookie = match self.begin_anew(now).await {
-            Ok(cookie) => cookie,
+            Ok(Some(cookie)) => cookie,
+            Ok(None) => return self.retry(session).await,
             Err(unknown) => return Ok(Err(unknown)),
         };
         let login = self.arrival.settings.config.portal.rules.login_page.address(None);
@@ -160,25 +190,22 @@ impl<'a> LoginExchange<'a> {
             .map(Ok)
     }
 
-    async fn begin_anew(&self, now: Timestamp) -> Result<String, Unknown> {
-        if let Who::Session(live) = &self.who {
-            self.door.door.end_session(live).await?;
+    /// `None` where another login has just taken the session's place.
+    async fn begin_anew(&self, now: Timestamp) -> Result<Option<String>, Unknown> {
+        if let Who::Session(live) = &self.who
+            && self.door.door.end_session(live).await? == Ending::Overtaken
+        {
+            return Ok(None);
         }
         let token = self
             .door
             .door
             .begin_anonymous(&Vault::default(), None, self.arrival.client, now)
             .await?;
-        Ok(self.door.door.session_cookie(&token))
+        Ok(Some(self.door.door.session_cookie(&token)))
     }
 
-    async fn send(
-        self,
-        session: &mut Session,
-        rule: &LoginRule,
-        typed: Login,
-        tickets: Vec<Ticket>,
-    ) -> Outcome<()> {
+    async fn send(self, session: &mut Session, rule: &LoginRule, sent: Sent) -> Outcome<()> {
         let Self {
             door,
             arrival,
@@ -195,15 +222,16 @@ impl<'a> LoginExchange<'a> {
             Err(unknown) => return Ok(Err(unknown)),
         };
         let mut head = session.req_header().clone();
+        strip_hop_by_hop(&mut head)?;
         passage.prepare(&mut head)?;
         if rule.reads_body() {
             head.insert_header(ACCEPT_ENCODING, "identity")?;
         }
         let body = classed.body.unwrap_or_default();
-        let sent = door
+        let answered = door
             .exchange(&passage.arrival.settings.config, head, body, rule.timeout)
             .await;
-        let mut exchange = match sent {
+        let mut exchange = match answered {
             Ok(exchange) => exchange,
             Err(error) => return door.portal_down(session, &passage.arrival, &error).await.map(Ok),
         };
@@ -212,14 +240,8 @@ impl<'a> LoginExchange<'a> {
                 Ok(Body::Whole(body)) => Some(body),
                 Ok(Body::TooLong) => {
                     exchange.finish().await;
-                    return Judged {
-                        door,
-                        passage,
-                        typed,
-                        tickets,
-                    }
-                    .neither(session)
-                    .await;
+                    let judged = Judged { door, passage, sent };
+                    return judged.neither(session).await;
                 }
                 Err(error) => return door.portal_down(session, &passage.arrival, &error).await.map(Ok),
             }
@@ -239,12 +261,7 @@ impl<'a> LoginExchange<'a> {
             body: read.as_deref(),
         };
         let judgement = judge(rule, &asked, &answer, now);
-        let judged = Judged {
-            door,
-            passage,
-            typed,
-            tickets,
-        };
+        let judged = Judged { door, passage, sent };
         match judgement {
             Judgement::Refused => judged.refused(session, rule, exchange, read).await,
             Judgement::Accepted => judged.accepted(session, exchange, read).await,
@@ -256,16 +273,23 @@ impl<'a> LoginExchange<'a> {
     }
 }
 
+/// What is known of a login when it is sent.
+struct Sent {
+    typed: Login,
+    alone: Alone,
+    owes_factor: bool,
+    tickets: Vec<Ticket>,
+}
+
 /// A login whose answer was judged.
 struct Judged<'a> {
     door: &'a Door,
     passage: Passage,
-    typed: Login,
-    tickets: Vec<Ticket>,
+    sent: Sent,
 }
 
 impl Judged<'_> {
-    /// A wrong password: the portal's own answer passes.
+    /// A wrong password: the portal's own answer passes, unless it was given to a session that owes its factor.
     async fn refused(
         self,
         session: &mut Session,
@@ -277,9 +301,12 @@ impl Judged<'_> {
         let now = self.door.door.now();
         if rule.failure.is_some()
             && let Who::Session(live) = &self.passage.who
-            && let Err(unknown) = self.door.door.forget_tried(live, now).await
+            && let Err(unknown) = self.door.door.forget_tried(live, self.sent.alone, now).await
         {
             return Ok(Err(unknown));
+        }
+        if self.sent.owes_factor {
+            return self.refused_while_owed(session, exchange, now).await;
         }
         let kept = match self.keep_refused(rule, &mut exchange.head, now).await {
             Ok(kept) => kept,
@@ -289,6 +316,25 @@ impl Judged<'_> {
             append_cookie(&mut exchange.head, &cookie);
         }
         release(exchange, read, session).await.map(Ok)
+    }
+
+    /// The login went up with the vault of somebody whom the portal knows, so its answer may show what is
+    /// theirs: it is withheld as the first one was (I5).
+    async fn refused_while_owed(
+        self,
+        session: &mut Session,
+        mut exchange: Exchange<'_>,
+        now: Timestamp,
+    ) -> Outcome<()> {
+        let config = &self.passage.arrival.settings.config;
+        let parted = take_set_cookies(&mut exchange.head, &config.portal.rules.pass_cookies);
+        let keep = |vault: &mut Vault| self.store_into(vault, &parted);
+        if let Who::Session(live) = &self.passage.who
+            && let Err(unknown) = self.door.door.change_vault(live, now, keep).await
+        {
+            return Ok(Err(unknown));
+        }
+        self.withhold(session, exchange, &Told::SecondFactor, None).await
     }
 
     async fn keep_refused(
@@ -312,7 +358,10 @@ impl Judged<'_> {
         if !self.store_into(&mut vault, &parted) {
             return Ok(None);
         }
-        let tried = rule.failure.is_none().then(|| self.typed.folded().to_owned());
+        let tried = rule
+            .failure
+            .is_none()
+            .then(|| self.sent.typed.folded().to_owned());
         let token = self
             .door
             .door
@@ -362,7 +411,7 @@ impl Judged<'_> {
             self.store_into(vault, &parted);
         };
         let accepted = Accepted {
-            typed: &self.typed,
+            typed: &self.sent.typed,
             under: &self.passage.who,
             keep: &keep,
             waiting,
@@ -415,7 +464,7 @@ impl Judged<'_> {
 
     async fn settle(&self, accepted: Accepted<'_>) -> Result<LoginOutcome, Unknown> {
         let outcome = self.door.door.login_accepted(accepted).await?;
-        for ticket in &self.tickets {
+        for ticket in &self.sent.tickets {
             self.door.door.store.give_back(ticket).await?;
         }
         Ok(outcome)
@@ -457,7 +506,8 @@ impl Judged<'_> {
     async fn report(&self) -> Result<(), Unknown> {
         let door = &self.door.door;
         if let Who::Session(live) = &self.passage.who {
-            door.end_session(live).await?;
+            // Whoever was faster under it had the same name, and an answer of their own.
+            let _: Ending = door.end_session(live).await?;
         }
         let event = AuditEvent {
             event: "login.not_understood",
@@ -466,7 +516,7 @@ impl Judged<'_> {
                 from: self.passage.arrival.client.to_string(),
             },
             firm: None,
-            login: Some(self.typed.clone()),
+            login: Some(self.sent.typed.clone()),
             details: serde_json::json!({ "path": self.passage.arrival.target.path() }),
         };
         door.directory.audit(&event, door.now()).await?;

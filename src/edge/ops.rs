@@ -2,12 +2,14 @@
 
 use async_trait::async_trait;
 use axum::Router;
+use http::Extensions;
 use pingora::proxy::{ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
 use super::hygiene::check_raw_head;
 use super::{answer, own};
+use crate::ops::{BODY_LIMIT, Peer};
 
 /// Serves a router, and forwards nothing.
 pub struct OpsHooks(pub Router);
@@ -21,7 +23,14 @@ impl ProxyHttp for OpsHooks {
     async fn request_filter(&self, session: &mut Session, _ctx: &mut ()) -> Result<bool> {
         let raw = session.as_downstream().to_h1_raw();
         match check_raw_head(&raw) {
-            Ok(_) => own::serve(session, &self.0, None).await?,
+            Ok(_) => {
+                let mut known = Extensions::new();
+                let peer = session.client_addr().and_then(|address| address.as_inet());
+                if let Some(peer) = peer {
+                    known.insert(Peer(peer.ip()));
+                }
+                own::serve_knowing(session, &self.0, known, BODY_LIMIT).await?;
+            }
             Err(unclean) => answer::refuse(session, unclean).await?,
         }
         Ok(true)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use tower::ServiceExt as _;
@@ -80,16 +80,31 @@ pub async fn serve(
     router: &axum::Router,
     visitor: Option<Arc<Visitor>>,
 ) -> pingora::Result<()> {
-    let body = match read_body(session, BODY_LIMIT).await? {
+    let mut known = Extensions::new();
+    if let Some(visitor) = visitor {
+        known.insert(visitor);
+    }
+    serve_knowing(session, router, known, BODY_LIMIT).await
+}
+
+/// Serves a request by a router that is told what is `known` of it.
+///
+/// # Errors
+/// Where the client is gone.
+pub async fn serve_knowing(
+    session: &mut Session,
+    router: &axum::Router,
+    known: Extensions,
+    body_limit: usize,
+) -> pingora::Result<()> {
+    let body = match read_body(session, body_limit).await? {
         Ok(body) => body,
         Err(refused) => return refuse_body(session, refused).await,
     };
     let Some(mut request) = to_request(session, body) else {
         return answer::plain(session, 400, "the target is not a path").await;
     };
-    if let Some(visitor) = visitor {
-        request.extensions_mut().insert(visitor);
-    }
+    request.extensions_mut().extend(known);
     let response = match router.clone().oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},

@@ -111,6 +111,7 @@ impl Passage {
     /// # Errors
     /// Where directory or store cannot answer: then nothing of the answer may go out.
     pub async fn conclude(&self, door: &Doorstep, head: &mut ResponseHeader) -> Result<(), Unknown> {
+        let sets_cookies = head.headers.contains_key(SET_COOKIE);
         let parted = take_set_cookies(head, &self.arrival.settings.config.portal.rules.pass_cookies);
         if !self.session_ended {
             self.release_owed(door, head).await?;
@@ -123,8 +124,9 @@ impl Passage {
         } else if let Some(own) = self.keep(door, &parted.kept).await? {
             append_cookie(head, &own);
         }
-        let protected = self.route != Route::Public;
-        headers::for_browser(head, protected, &self.arrival.settings.config)
+        // An answer that a cookie was taken out of, or put into, is one person's (THREATS C10).
+        let private = self.route != Route::Public || sets_cookies || head.headers.contains_key(SET_COOKIE);
+        headers::for_browser(head, private, &self.arrival.settings.config)
             .map_err(|_| crate::sessions::StoreUnknown("an answer's head cannot be rewritten".into()))?;
         Ok(())
     }

@@ -64,6 +64,14 @@ impl ProxyHttp for Hooks {
         head: &mut ResponseHeader,
         known: &mut Known,
     ) -> Result<()> {
+        if head.status.is_informational() && head.status != 101 {
+            // It ends here, or goes to somebody who waits for it (100) with nothing in it.
+            let names: Vec<_> = head.headers.keys().cloned().collect();
+            for name in names {
+                head.remove_header(&name);
+            }
+            return Ok(());
+        }
         let passage = forwarded(known)?;
         if may_never_end(head) {
             let _ = SLOT.try_with(|slot| slot.note_stream());

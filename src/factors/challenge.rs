@@ -6,7 +6,6 @@ pub use super::verify::Verdict;
 use super::waiting::{Named, Standing, TRIES, Waiting, too_busy};
 use crate::access::{Doorstep, LiveSession, Unknown};
 use crate::clock::Timestamp;
-use crate::gate::FactorKind;
 use crate::sessions::{Allowance, Challenge, ChallengeId, ChallengeState, Level, SentToken, Versioned};
 
 /// What the challenge page shows.
@@ -153,8 +152,7 @@ impl Doorstep {
         };
         let named = self.named(&waiting, now).await?;
         let settings = self.settings.load_full();
-        let judges = self.provider_judges(&settings, &waiting, None);
-        let totp = waiting.has_totp() || judges.iter().any(|judge| judge.factor == FactorKind::Totp);
+        let totp = waiting.has_totp() || self.provider_takes_keys(&settings, &waiting);
         let own_number = waiting.sms_phone().filter(|_| settings.sms.is_some());
         let sms_number = match own_number {
             Some(phone) => Some(phone.masked()),

@@ -10,7 +10,7 @@ use crate::access::{Doorstep, LiveSession, Unknown};
 use crate::clock::Timestamp;
 use crate::directory::Attempt;
 use crate::gate::FactorKind;
-use crate::sessions::{Challenge, ChallengeId, ChallengeState, Level, Slot, StoreUnknown, Versioned};
+use crate::sessions::{Challenge, ChallengeId, ChallengeState, Level, Slot, Versioned};
 
 /// What became of a token that confirms a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum Confirmation {
     },
     /// Nothing is enrolled that could judge it.
     NothingEnrolled,
+    /// The provider that would have to judge it does not answer. No failure.
+    Unavailable,
     /// The session is over.
     Ended,
 }
@@ -87,19 +89,24 @@ impl Doorstep {
             other => self.judge(&waiting, &challenge, other, now).await,
         };
         let fault = match judged {
-            Ok(Judged::Right(factor) | Judged::RightElsewhere(factor)) => {
+            Ok(judged @ (Judged::Right(factor) | Judged::RightElsewhere(factor))) => {
+                // A provider may have taken its time.
+                let waited = matches!(judged, Judged::RightElsewhere(_));
+                if waited && !self.may_still_confirm(session, factor, now).await? {
+                    return Ok(Confirmation::Ended);
+                }
                 self.directory.note_verified(waiting.login(), now).await?;
                 let details = json!({"factor": factor.as_str(), "for": "change"});
                 let event = waiting.event("factor.verified", details);
                 self.directory.audit(&event, now).await?;
                 return Ok(Confirmation::Confirmed(factor));
             }
-            Ok(Judged::Passcode) => Fault::Wrong,
-            Ok(Judged::Not(fault)) => fault,
             Ok(Judged::Unjudged) => {
                 self.release(&waiting, now).await;
-                return Err(StoreUnknown("the token's provider does not answer".into()).into());
+                return Ok(Confirmation::Unavailable);
             }
+            Ok(Judged::Passcode) => Fault::Wrong,
+            Ok(Judged::Not(fault)) => fault,
             Err(unknown) => {
                 self.release(&waiting, now).await;
                 return Err(unknown);
@@ -127,6 +134,10 @@ impl Doorstep {
             return Ok(SmsOutcome::Over);
         };
         let settings = self.settings.load_full();
+        if let Some(sender) = &settings.providers.token_sender {
+            let id = self.open_confirmation(session, &waiting, now).await?;
+            return self.send_by_provider(&settings, sender, &waiting, &id, now).await;
+        }
         let Some(phone) = waiting.sms_phone().filter(|_| settings.sms.is_some()) else {
             return Ok(SmsOutcome::NoNumber);
         };
@@ -146,13 +157,31 @@ impl Doorstep {
     /// # Errors
     /// Where store or directory cannot answer.
     pub async fn means_to_confirm(&self, session: &LiveSession, now: Timestamp) -> Result<Means, Unknown> {
-        let waiting = self.confirming(session, now).await?;
-        let sends = self.settings.load().sms.is_some();
-        let phone = waiting.as_ref().and_then(Waiting::sms_phone).filter(|_| sends);
+        let Some(waiting) = self.confirming(session, now).await? else {
+            return Ok(Means {
+                totp: false,
+                sms_number: None,
+            });
+        };
+        let settings = self.settings.load_full();
+        let own = waiting.sms_phone().filter(|_| settings.sms.is_some());
+        let by_provider = || self.provider_number(&settings, &waiting);
         Ok(Means {
-            totp: waiting.as_ref().is_some_and(Waiting::has_totp),
-            sms_number: phone.map(crate::directory::Phone::masked),
+            totp: waiting.has_totp() || self.provider_takes_keys(&settings, &waiting),
+            sms_number: own.map(crate::directory::Phone::masked).or_else(by_provider),
         })
+    }
+
+    /// Whether the session and its holder are still who they were, and may use this factor.
+    async fn may_still_confirm(
+        &self,
+        session: &LiveSession,
+        factor: FactorKind,
+        now: Timestamp,
+    ) -> Result<bool, Unknown> {
+        self.copies.changed_here().await?;
+        let waiting = self.confirming(session, now).await?;
+        Ok(waiting.is_some_and(|waiting| waiting.allows(factor)))
     }
 
     /// Reads a session and its holder anew; `None` where it is over. Unlike [`Self::waiting`] it does not

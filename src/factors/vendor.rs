@@ -143,6 +143,12 @@ impl Doorstep {
         judges
     }
 
+    /// Whether a provider judges keys of an app without having sent anything.
+    pub(super) fn provider_takes_keys(&self, settings: &Settings, waiting: &Waiting) -> bool {
+        let judges = self.provider_judges(settings, waiting, None);
+        judges.iter().any(|judge| judge.factor == FactorKind::Totp)
+    }
+
     /// Asks the providers, one after the other, and records what is right as spent before it counts (I7).
     pub(super) async fn judge_by_providers(
         &self,

@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
 
+use super::scope::{Caller, may};
 use crate::access::{Doorstep, Unknown};
 use crate::gate::{Credentials, Refusal, Route, Verdict};
 
@@ -157,7 +158,7 @@ impl Default for Metrics {
 }
 
 /// `GET /metrics`, in Prometheus' text format.
-pub async fn show(State(door): State<Arc<Doorstep>>) -> Response {
+pub async fn show(_: Caller<may::Metrics>, State(door): State<Arc<Doorstep>>) -> Response {
     let text = TextEncoder::new()
         .encode_to_string(&door.metrics.registry.gather())
         .unwrap_or_default();

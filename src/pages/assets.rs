@@ -1,4 +1,4 @@
-//! The one style sheet and the one script, under names that carry the hash of what is in them.
+//! The style sheets and scripts, one of each for everybody and one for admins, under names that carry the hash of what is in them.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -11,13 +11,38 @@ use super::layout;
 
 const FOLDER: &str = "/.doorstep/assets/";
 
-pub(super) static CSS: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("css", "text/css; charset=utf-8", include_str!("assets/door.css")));
+pub(super) static CSS: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "door",
+        "css",
+        "text/css; charset=utf-8",
+        include_str!("assets/door.css"),
+    )
+});
 pub(super) static JS: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
+        "door",
         "js",
         "text/javascript; charset=utf-8",
         include_str!("assets/door.js"),
+    )
+});
+
+/// Manage Employees' own, beside the others.
+pub(super) static DESK_CSS: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "desk",
+        "css",
+        "text/css; charset=utf-8",
+        include_str!("assets/desk.css"),
+    )
+});
+pub(super) static DESK_JS: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "desk",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_str!("assets/desk.js"),
     )
 });
 
@@ -25,17 +50,19 @@ pub(super) static JS: LazyLock<Asset> = LazyLock::new(|| {
 pub(super) struct Asset {
     /// Its address.
     pub path: String,
+    stem: &'static str,
     ending: &'static str,
     content_type: &'static str,
     body: &'static str,
 }
 
 impl Asset {
-    fn new(ending: &'static str, content_type: &'static str, body: &'static str) -> Self {
+    fn new(stem: &'static str, ending: &'static str, content_type: &'static str, body: &'static str) -> Self {
         let hash = crate::secret::hex(digest::digest(&digest::SHA256, body.as_bytes()).as_ref());
         let hash = hash.get(..16).unwrap_or(&hash);
         Self {
-            path: format!("{FOLDER}door.{hash}.{ending}"),
+            path: format!("{FOLDER}{stem}.{hash}.{ending}"),
+            stem,
             ending,
             content_type,
             body,
@@ -45,7 +72,8 @@ impl Asset {
     /// Whether `path` names this file, of this version or of another.
     fn is_named_by(&self, path: &str) -> bool {
         path.strip_prefix(FOLDER)
-            .and_then(|name| name.strip_prefix("door."))
+            .and_then(|name| name.strip_prefix(self.stem))
+            .and_then(|name| name.strip_prefix('.'))
             .and_then(|name| name.strip_suffix(self.ending))
             .is_some_and(|hash| hash.is_empty() || hash.ends_with('.') && !hash.contains('/'))
     }
@@ -75,7 +103,7 @@ impl fmt::Debug for Asset {
 /// The style sheet or the script, if `path` names one: served to anybody and without asking store or
 /// directory, so that the page saying that these are down looks like a page.
 pub fn asset(path: &str) -> Option<Response<Bytes>> {
-    [&*CSS, &*JS]
+    [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS]
         .into_iter()
         .find(|asset| asset.is_named_by(path))
         .map(|asset| asset.answer(path))
@@ -107,7 +135,7 @@ mod tests {
 
     #[test]
     fn nothing_in_them_asks_another_origin_for_anything() {
-        for asset in [&*CSS, &*JS] {
+        for asset in [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS] {
             for foreign in ["http:", "https:", "url(", "@import", "eval("] {
                 assert!(!asset.body.contains(foreign), "{asset:?} holds {foreign}");
             }

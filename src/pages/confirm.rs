@@ -122,6 +122,11 @@ impl Unconfirmed {
             Confirmation::Locked { until } => {
                 Self::until("Too many tries. Changes are locked for", until, now)
             }
+            Confirmation::Unavailable => Self {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                again: Some(60),
+                ..Self::because("That cannot be checked right now. Try another way.")
+            },
             Confirmation::NothingEnrolled | Confirmation::Confirmed(_) | Confirmation::Ended => {
                 Self::because(
                     "You have neither a key nor a number that a token could come from. Type a recovery code.",

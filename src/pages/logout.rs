@@ -6,9 +6,11 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
+use super::Told;
 use super::desk::Desk;
 use super::layout;
 use super::refusal::Stop;
+use crate::access::Ending;
 
 /// POST `logout`.
 pub(super) async fn logout(desk: Desk, request: Request) -> Response {
@@ -17,7 +19,9 @@ pub(super) async fn logout(desk: Desk, request: Request) -> Response {
 
 async fn ended(desk: &Desk, request: Request) -> Result<http::Response<Bytes>, Stop> {
     let (session, _) = desk.posted(request).await?;
-    desk.door.end_session(session).await?;
+    if desk.door.end_session(session).await? == Ending::Overtaken {
+        return Err(Told::Retry.into());
+    }
     Ok(desk.signed_out())
 }
 

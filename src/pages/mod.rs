@@ -1,6 +1,7 @@
 //! What people see below `/.doorstep/`, and the pages by which a request is refused.
 
 mod account;
+mod admin;
 mod assets;
 mod body;
 mod callbacks;

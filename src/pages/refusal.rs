@@ -37,6 +37,12 @@ pub(super) enum Stop {
     NotFresh(String),
     /// 403: the firm does not allow this factor.
     FactorNotAllowed,
+    /// 403: for admins only.
+    NotAdmin,
+    /// 303 to where a factor is verified that nothing else asks for; script: 401 `second_factor_required`.
+    ConfirmFirst(String),
+    /// 403: the factor was verified too long ago for a change (I14), and where to verify it anew.
+    Stale(String),
 }
 
 impl Stop {
@@ -48,7 +54,10 @@ impl Stop {
             | Self::BadForm
             | Self::NoFactorAsked
             | Self::NotFresh(_)
-            | Self::FactorNotAllowed => StatusCode::FORBIDDEN,
+            | Self::FactorNotAllowed
+            | Self::NotAdmin
+            | Self::Stale(_) => StatusCode::FORBIDDEN,
+            Self::ConfirmFirst(_) => StatusCode::UNAUTHORIZED,
             Self::UnsupportedType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BadBody(_) => StatusCode::BAD_REQUEST,
@@ -68,6 +77,9 @@ impl Stop {
             Self::NoFactorAsked => "no_second_factor_asked",
             Self::NotFresh(_) => "fresh_factor_required",
             Self::FactorNotAllowed => "factor_not_allowed",
+            Self::NotAdmin => "admins_only",
+            Self::ConfirmFirst(_) => "second_factor_required",
+            Self::Stale(_) => "fresh_factor_required",
         }
     }
 
@@ -98,22 +110,33 @@ impl Stop {
                 "Not in use here",
                 "Your firm does not use this kind of second factor. Ask your admin what to use.",
             ),
+            Self::NotAdmin => ("For admins only", "Your firm’s admins manage employees here."),
+            Self::ConfirmFirst(_) | Self::Stale(_) => (
+                "Confirm it is you",
+                "Changing this needs a second factor that was confirmed within the last 10 minutes. Nothing was changed.",
+            ),
         }
     }
 
     /// The answer, for everything but [`Stop::Told`] and [`Stop::Unknown`], which are told as everywhere.
     pub fn answer(self, asker: Asker, portal: &str) -> Response<Bytes> {
+        if let (Self::ConfirmFirst(confirm), Asker::Page) = (&self, asker) {
+            return layout::see_other(confirm);
+        }
         if asker == Asker::Script {
             return layout::json(self.status(), &json!({"error": self.word()}));
         }
         let (heading, words) = self.wording();
-        let link = matches!(self, Self::BadForm | Self::WrongMethod).then_some(Link {
-            href: CHALLENGE,
-            label: "Go on",
-        });
+        let link = match &self {
+            Self::BadForm | Self::WrongMethod => Some((CHALLENGE, "Go on")),
+            Self::Stale(confirm) => Some((confirm.as_str(), "Confirm it is you")),
+            Self::NotAdmin => Some(("/", "Back")),
+            _ => None,
+        };
+        let link = link.map(|(href, label)| Link { href, label });
         let status = self.status();
-        let sign_out = match self {
-            Self::NotFresh(form_token) => Some(form_token),
+        let sign_out = match &self {
+            Self::NotFresh(form_token) => Some(form_token.clone()),
             _ => None,
         };
         let message = Message {

@@ -9,7 +9,9 @@ use axum::routing::{get, post};
 
 use super::desk::Desk;
 use super::refusal::Stop;
-use super::{Told, account, assets, callbacks, challenge, enroll_totp, logout, recovery, removal, watch};
+use super::{
+    Told, account, admin, assets, callbacks, challenge, enroll_totp, logout, recovery, removal, watch,
+};
 use crate::access::Doorstep;
 
 /// The router of all own addresses. A request carries an `Arc<Visitor>` in its extensions; one that does
@@ -41,6 +43,7 @@ pub fn router(door: Arc<Doorstep>) -> Router {
         .route("/.doorstep/account/forget", post(removal::forget))
         .route("/.doorstep/account", get(account::show))
         .route("/.doorstep/account/sign-out", post(account::sign_out))
+        .merge(admin::routes())
         .route("/.doorstep/logout", post(logout::logout))
         .route("/.doorstep/assets/{name}", get(file))
         .method_not_allowed_fallback(wrong_method)

@@ -59,12 +59,12 @@ pub struct Genuine {
 
 impl Callbacks {
     /// Also accepts what is signed with this key of Authy's.
-    pub(super) fn add_authy(&mut self, key: &Redacted<String>) {
+    pub(crate) fn add_authy(&mut self, key: &Redacted<String>) {
         self.authy.push(key.clone());
     }
 
     /// Also accepts what is signed with this token of Twilio's.
-    pub(super) fn add_twilio(&mut self, token: &Redacted<String>) {
+    pub(crate) fn add_twilio(&mut self, token: &Redacted<String>) {
         self.twilio.push(token.clone());
     }
 

@@ -5,6 +5,7 @@
 mod support;
 
 mod attacks;
+mod demo;
 mod faults;
 mod gateway;
 mod harness;

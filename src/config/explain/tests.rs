@@ -138,3 +138,31 @@ fn i12_an_explanation_shows_no_password() {
         "{words}"
     );
 }
+
+#[test]
+fn what_a_vendor_does_is_told() {
+    let text = format!(
+        "{LEAST}[factors]\n\
+         sms = {{ provider = \"twilio-verify\", account_sid = \"AC0123456789abcdef0123456789abcdef\", \
+         auth_token_env = \"PATH\", service_sid = \"VA0123456789abcdef0123456789abcdef\" }}\n\
+         push = {{ provider = \"authy\", api_key_env = \"PATH\" }}\n\
+         totp = {{ provider = \"duo\", base_url = \"https://api-x.duosecurity.com\", \
+         integration_key = \"DIXXXXXXXXXXXXXXXXXX\", secret_key_env = \"PATH\" }}\n"
+    );
+    for sentence in [
+        "Tokens by SMS are made, sent and checked by Twilio Verify (https://verify.twilio.com); doorstep never knows them. \
+         At most 5 in 1h are asked for an employee and a number.",
+        "Authy (https://api.authy.com) asks for approval on the devices that are enrolled there;",
+        "is judged by Twilio Verify (https://verify.twilio.com), Authy (https://api.authy.com) and Duo \
+         (https://api-x.duosecurity.com); what cannot be judged there is no failure.",
+        "Authy finds employees by their number, and registers it at first use.",
+        "Duo finds employees by their login; whom it would let in without asking (a bypass) is not let in here.",
+        "sha256(\"VA0123456789abcdef0123456789abcdef:\" + login in lower case) in hexadecimal.",
+        "The SMS provider (Twilio Verify (https://verify.twilio.com)): no token can be sent;",
+        "Duo (https://api-x.duosecurity.com): its pushes and tokens cannot be used, and the page says so;",
+        "Authy's API is closed to new customers and will be shut down",
+    ] {
+        says(&text, sentence);
+    }
+    assert!(!words(&text).contains(&std::env::var("PATH").unwrap()));
+}

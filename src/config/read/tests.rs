@@ -1,4 +1,5 @@
 mod faults;
+mod vendors;
 
 use super::*;
 use crate::config::SmsProvider;

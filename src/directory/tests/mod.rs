@@ -1,5 +1,6 @@
 //! One suite, run against SQLite and against a real PostgreSQL.
 
+mod accounts;
 mod attempts;
 mod chain;
 mod copies;

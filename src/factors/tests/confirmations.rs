@@ -126,7 +126,7 @@ async fn i14_a_passcode_confirms_nothing_and_is_not_used_up() {
     let session = verified(&world, "anna").await;
     let confirmed = confirm(&world, &session, "3467-9ACE-FHJK-PRTX").await;
     assert_eq!(confirmed, Confirmation::Wrong { left: 4 });
-    world.door().end_session(&session).await.unwrap();
+    let _ = world.door().end_session(&session).await.unwrap();
     world.clock.advance(30 * SECOND);
     assert_eq!(
         confirm(&world, &session, &world.key(0)).await,

@@ -3,6 +3,7 @@
 mod challenges;
 mod confirmations;
 mod locks;
+mod providers;
 mod races;
 mod recovery;
 mod sends;

@@ -1,5 +1,7 @@
 //! Own pages over a real directory and store: one gateway, one firm that asks, three of its people.
 
+mod admin;
+mod callbacks;
 mod changes;
 mod crossing;
 mod enrolment;

@@ -22,7 +22,7 @@ use crate::vault::{Vault, Waiting};
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 const START: Timestamp = Timestamp(1_795_000_000_000);
-const SEED: &[u8] = b"12345678901234567890";
+pub const SEED: &[u8] = b"12345678901234567890";
 const CONFIG: &str = r#"[listen]
 address = "127.0.0.1:8443"
 public_url = "https://portal.example.com"
@@ -34,7 +34,7 @@ path = "/login"
 username = { form = "email" }
 success = { status = [302] }
 [factors]
-sms = { provider = "http", method = "POST", url = "https://sms.example.com/send", body = "to={to}&text={text}" }
+sms = { provider = "http", method = "POST", url = "https://sms.example.com/send", headers = { Content-Type = "application/x-www-form-urlencoded" }, body = "to={to}&text={text}" }
 "#;
 
 /// Keeps the tokens it sends, or is down.
@@ -298,10 +298,15 @@ impl World {
 
     /// A session whose password the portal has just accepted: it wanted to go to `/devices?page=2`.
     pub async fn signed_in(&self, login: &str) -> SessionToken {
+        self.signed_in_of(login, firm().as_str()).await
+    }
+
+    /// The same for somebody of another firm.
+    pub async fn signed_in_of(&self, login: &str, firm: &str) -> SessionToken {
         let employee = self.door.directory.employee(&name(login)).await.unwrap().unwrap();
         let holder = Holder {
             login: name(login),
-            firm: Some(firm()),
+            firm: Some(FirmId::parse(firm).unwrap()),
             employee_epoch: employee.standing.epoch,
         };
         let level = Level::Password {

@@ -144,10 +144,13 @@ async fn receive(State((desk, simulator)): State<(Desk, Arc<dyn Answers>)>, requ
     (StatusCode::from_u16(status).unwrap(), kind, json.to_string()).into_response()
 }
 
+/// A subject and the id that stands for it.
+type Account = (String, String);
+
 /// Accounts kept in memory.
 #[derive(Default)]
 pub struct MemoryAccounts {
-    pub kept: Mutex<HashMap<(String, &'static str), (String, String)>>,
+    kept: Mutex<HashMap<(String, &'static str), Account>>,
     pub down: Mutex<bool>,
 }
 

@@ -1,9 +1,14 @@
 //! Published ways around gateways and second factors, sent as raw bytes. The portal's recorder is the
 //! oracle: whatever the status, nothing protected may reach it.
 
+mod between;
 mod framing;
+mod h2;
+mod headers;
 mod host_and_method;
+mod logins;
 mod paths;
+mod pool;
 mod sessions;
 
 use std::time::Duration;

@@ -1,10 +1,12 @@
 //! The gateway before the sample portal, over memory and over Redis: one file per group of promises.
 
+mod callbacks;
 mod crossing;
 mod i10_changes;
 mod i11_headers;
 mod i12_logs;
 mod i13_connections;
+mod i1_exceptions;
 mod i1_second_factor;
 mod i2_paths;
 mod i3_cookies;

@@ -13,7 +13,7 @@ use super::answer::path_of;
 use super::client::{self, Failure};
 use super::page::{self, Form};
 use super::portal::password_of;
-use super::{Answer, Gateway, TotpKey};
+use super::{Answer, Gateway, TotpKey, tls};
 
 /// The challenge page.
 pub const CHALLENGE: &str = "/.doorstep/challenge";
@@ -41,6 +41,16 @@ impl Browser {
         Self {
             origin: Url::parse(&gateway.origin).unwrap(),
             address: gateway.address,
+            jar: Mutex::new(CookieStore::default()),
+            extra: HeaderMap::new(),
+        }
+    }
+
+    /// A new one at something else that listens.
+    pub fn to(origin: &str, address: SocketAddr) -> Self {
+        Self {
+            origin: Url::parse(origin).unwrap(),
+            address,
             jar: Mutex::new(CookieStore::default()),
             extra: HeaderMap::new(),
         }
@@ -95,7 +105,7 @@ impl Browser {
 
     /// The doorstep session's token.
     pub fn session(&self) -> Option<String> {
-        self.cookie("doorstep")
+        self.cookie("__Host-doorstep").or_else(|| self.cookie("doorstep"))
     }
 
     /// Puts a cookie into its jar, as a script or a neighbour on the host could.
@@ -146,7 +156,10 @@ impl Browser {
     }
 
     async fn try_send(&self, request: Request<Bytes>) -> Result<Answer, Failure> {
-        let answer = client::send(self.address, request).await?;
+        let answer = match self.origin.scheme() {
+            "https" => client::send_over(tls::connect(self.address, "http/1.1").await?, request).await?,
+            _ => client::send(self.address, request).await?,
+        };
         let mut url = self.origin.clone();
         url.set_path(answer.path.split('?').next().unwrap_or("/"));
         let mut jar = self.jar.lock().unwrap();
@@ -206,6 +219,17 @@ impl Browser {
             .finish();
         self.post_bytes(path, "application/x-www-form-urlencoded", body.into_bytes())
             .await
+    }
+
+    /// Sends a form that may be answered by half an answer.
+    pub async fn try_post(&self, path: &str, fields: &[(&str, &str)]) -> Result<Answer, Failure> {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let request = self
+            .request(Kind::Page, &Method::POST, path)
+            .header("content-type", "application/x-www-form-urlencoded");
+        self.try_send(request.body(body.into())?).await
     }
 
     /// Sends a form of any content type.

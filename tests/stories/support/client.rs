@@ -7,6 +7,7 @@ use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::{Answer, PATIENCE};
@@ -16,9 +17,16 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Sends and reads the whole answer.
 pub async fn send(address: SocketAddr, request: Request<Bytes>) -> Result<Answer, Failure> {
+    send_over(TcpStream::connect(address).await?, request).await
+}
+
+/// The same over a connection that is there.
+pub async fn send_over<S>(stream: S, request: Request<Bytes>) -> Result<Answer, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let path = request.uri().to_string();
     let exchange = async {
-        let stream = TcpStream::connect(address).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let driver = tokio::spawn(connection);
         let answer = sender.send_request(request.map(Full::new)).await?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::process::{Process, free_address};
-use super::{Answer, PATIENCE, TotpKey, client, until};
+use super::{Answer, PATIENCE, TotpKey, client, tls, until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_doorstep");
 
@@ -56,6 +56,8 @@ pub struct Settings {
     pub limits: String,
     /// More lines of `[listen]`.
     pub listen: String,
+    /// Whether browsers come in over TLS.
+    pub tls: bool,
 }
 
 impl Settings {
@@ -79,6 +81,7 @@ impl Settings {
             factors: String::new(),
             limits: String::new(),
             listen: String::new(),
+            tls: false,
         }
     }
 
@@ -86,7 +89,12 @@ impl Settings {
         let mut text = String::new();
         let _ = writeln!(
             text,
-            "[listen]\naddress = \"{public}\"\npublic_url = \"{origin}\"\n{}{}\n",
+            "[listen]\naddress = \"{public}\"\npublic_url = \"{origin}\"\n{}{}{}\n",
+            if self.tls {
+                "tls = { certificate = \"tls.crt\", key = \"tls.key\" }\n"
+            } else {
+                ""
+            },
             if self.listen.contains("drain") {
                 ""
             } else {
@@ -146,10 +154,14 @@ impl Gateway {
     pub fn prepare_unchecked(settings: Settings) -> Self {
         let folder = tempfile::Builder::new().prefix("doorstep").tempdir().unwrap();
         let address = free_address();
+        let scheme = if settings.tls { "https" } else { "http" };
+        if settings.tls {
+            tls::certificate(folder.path());
+        }
         let gateway = Self {
             address,
             ops: free_address(),
-            origin: format!("http://{address}"),
+            origin: format!("{scheme}://{address}"),
             settings,
             config: folder.path().join("doorstep.toml"),
             folder: Arc::new(folder),

@@ -13,6 +13,7 @@ pub mod portal;
 pub mod process;
 pub mod raw;
 pub mod stores;
+pub mod tls;
 pub mod token;
 pub mod webdriver;
 pub mod world;

@@ -193,24 +193,24 @@ fn every_fault_is_told_with_its_line_and_column() {
         ),
         (after("[factors]\ntotp = { digits = 9 }"), "15:19:", "6 to 8"),
         (
-            after("[factors]\ntotp = { provider = \"duo\" }"),
+            after("[factors]\ntotp = { provider = \"pigeon\" }"),
             "15:21:",
-            "not built yet",
+            "no provider of totp",
         ),
         (
             after("[factors]\npush = { provider = \"authy\" }"),
             "15:21:",
-            "not built yet",
+            "needs api_key_file or api_key_env",
+        ),
+        (
+            after("[factors]\npush = { provider = \"doorstep\", service_sid = \"VA\" }"),
+            "15:47:",
+            "has no key service_sid",
         ),
         (
             after("[factors]\nchallenge_ttl = \"11m\""),
             "15:17:",
             "longer than 10m",
-        ),
-        (
-            after("[factors]\nsms = { provider = \"twilio\", account_sid = \"AC\" }"),
-            "15:20:",
-            "not built yet",
         ),
         (
             after("[factors]\nsms = { provider = \"file\", path = \"sms\" }"),

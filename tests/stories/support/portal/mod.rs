@@ -151,6 +151,11 @@ impl Portal {
         self.state().overrides.insert(path.to_owned(), reply);
     }
 
+    /// `path` is answered as it was at first.
+    pub fn forget(&self, path: &str) {
+        self.state().overrides.remove(path);
+    }
+
     /// All that has reached it, in order.
     pub fn seen(&self) -> Vec<Seen> {
         self.state().seen.clone()

@@ -29,6 +29,8 @@ pub struct Reply {
     pub early: Vec<(String, String)>,
     /// How long it takes.
     pub delay: Duration,
+    /// These bytes in place of all that, and the connection goes on.
+    pub raw: Option<Vec<u8>>,
 }
 
 impl Reply {
@@ -41,7 +43,15 @@ impl Reply {
             framing: Framing::Length,
             early: Vec::new(),
             delay: Duration::ZERO,
+            raw: None,
         }
+    }
+
+    /// Byte for byte.
+    pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
+        let mut reply = Self::new(200);
+        reply.raw = Some(bytes.into());
+        reply
     }
 
     /// A page.
@@ -54,6 +64,11 @@ impl Reply {
     /// A redirect.
     pub fn redirect(status: u16, location: &str) -> Self {
         Self::new(status).header("Location", location)
+    }
+
+    /// And closes the connection behind it.
+    pub fn closing(self) -> Self {
+        self.framed(Framing::BrokenOff)
     }
 
     /// With a header line.
@@ -101,6 +116,9 @@ impl Reply {
 
     /// Its bytes; `head_only` for the answer to a HEAD.
     pub(super) fn bytes(&self, head_only: bool) -> Vec<u8> {
+        if let Some(raw) = &self.raw {
+            return raw.clone();
+        }
         let mut out = Vec::new();
         if !self.early.is_empty() {
             out.extend_from_slice(b"HTTP/1.1 103 Early Hints\r\n");

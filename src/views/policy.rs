@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
-
 use super::moment::moment;
 use crate::clock::Timestamp;
 use crate::config::{Config, parse_duration, parse_positive_duration, show_duration};
-use crate::directory::Firm;
 use crate::gate::{FactorKind, Glob, Policy};
 
 /// The keys that `firm set` knows, for messages.
@@ -26,7 +23,7 @@ const FACTORS: [FactorKind; 5] = [
 ///
 /// # Errors
 /// A sentence that says what is wrong with it.
-pub(super) fn set(
+pub fn set(
     name: &mut String,
     policy: &mut Policy,
     assignment: &str,
@@ -156,7 +153,7 @@ fn pattern(text: &str) -> Result<String, String> {
 }
 
 /// The policy's keys that are set, in the words in which they are set.
-pub(super) fn words(policy: &Policy) -> Vec<(&'static str, String)> {
+pub fn words(policy: &Policy) -> Vec<(&'static str, String)> {
     let seconds = |seconds: u64| show_duration(Duration::from_secs(seconds));
     let mut words = Vec::new();
     let mut put = |key, value: Option<String>| words.extend(value.map(|value| (key, value)));
@@ -190,32 +187,8 @@ pub(super) fn words(policy: &Policy) -> Vec<(&'static str, String)> {
     words
 }
 
-fn names(factors: &[FactorKind]) -> Vec<&'static str> {
+pub(super) fn names(factors: &[FactorKind]) -> Vec<&'static str> {
     factors.iter().map(|factor| factor.as_str()).collect()
-}
-
-/// A firm as every JSON of doorstep shows it.
-pub(super) fn firm_json(firm: &Firm) -> Value {
-    let mut policy = Map::new();
-    for (key, value) in words(&firm.policy) {
-        let value = match key {
-            "factors" => json!(firm.policy.factors.as_deref().map(names)),
-            "networks" => json!(firm.policy.networks),
-            "logins" => json!(firm.policy.logins),
-            "carry_over" => json!(firm.policy.carry_over),
-            "sessions_per_employee" => json!(firm.policy.sessions_per_employee),
-            _ => json!(value),
-        };
-        policy.insert(key.to_owned(), value);
-    }
-    json!({
-        "id": firm.id, "name": firm.name,
-        "two_factor": {
-            "enabled": firm.two_factor.enabled,
-            "from": firm.two_factor.from.map(|from| from.to_string()),
-        },
-        "policy": policy,
-    })
 }
 
 #[cfg(test)]

@@ -5,8 +5,11 @@ use std::str::FromStr as _;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::parse_duration;
 
-/// For clap: RFC 3339, or a date, which begins at midnight UTC.
-pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+/// RFC 3339, or a date, which begins at midnight UTC.
+///
+/// # Errors
+/// A sentence that says what a moment looks like.
+pub fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(moment) = jiff::Timestamp::from_str(text) {
         return Ok(Timestamp(moment.as_millisecond()));
     }
@@ -18,8 +21,11 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| format!("{text:?} is no moment; write 2026-12-01 or 2026-12-01T08:00:00Z"))
 }
 
-/// For clap: a moment, or how long ago it was (`24h`).
-pub(super) fn since(text: &str) -> Result<Timestamp, String> {
+/// A moment, or how long ago it was (`24h`).
+///
+/// # Errors
+/// A sentence that says what a moment looks like.
+pub fn since(text: &str) -> Result<Timestamp, String> {
     match parse_duration(text) {
         Ok(ago) => Ok(SystemClock.now().minus(ago)),
         Err(_) => moment(text).map_err(|error| format!("{error}, or how long ago, such as 24h")),

@@ -1,4 +1,4 @@
-//! Removing a factor: its sessions and remembered devices go with it (I14).
+//! Removing one factor: what it opened closes with it (I14).
 
 use serde_json::json;
 
@@ -8,27 +8,29 @@ use crate::clock::Timestamp;
 use crate::gate::Login;
 
 impl Directory {
-    /// Removes one of the employee's factors; all of their sessions and remembered devices end, as nobody can
-    /// tell any more which of them it let in.
+    /// Removes a factor. The employee's epoch rises: sessions and remembered devices are over.
     ///
     /// # Errors
-    /// `NotFound`, or the directory does not answer.
+    /// `NotFound` (employee or factor), or the directory does not answer.
     pub async fn remove_factor(
         &self,
         actor: &Actor,
         login: &Login,
-        id: &str,
+        factor: &str,
         now: Timestamp,
     ) -> Result<(), ChangeRefused> {
         within(CHANGE, async {
             let mut change = self.change(now).await?;
             let employee = change.employee(self, login).await?;
             let (firm, login) = (&employee.standing.firm.id, &employee.standing.login);
-            let Some(factor) = employee.factors.iter().find(|factor| factor.id == id) else {
-                return Err(ChangeRefused::NotFound(format!("{login} has no such factor")));
+            let removed = employee.factors.iter().find(|have| have.id == factor);
+            let Some(removed) = removed else {
+                return Err(ChangeRefused::NotFound(format!(
+                    "{login} has no factor of that id"
+                )));
             };
             sqlx::query("DELETE FROM factors WHERE id = $1 AND employee = $2")
-                .bind(id)
+                .bind(removed.id.as_str())
                 .bind(login.folded())
                 .execute(change.db())
                 .await?;
@@ -40,7 +42,11 @@ impl Directory {
                 .await?;
             change.forget_devices(login.folded()).await?;
             change.touch_employee(login.folded()).await?;
-            let details = json!({"factor": id, "kind": factor.kind.as_str(), "name": factor.name});
+            let details = json!({
+                "factor": removed.id,
+                "kind": removed.kind.as_str(),
+                "name": removed.name,
+            });
             change
                 .audit_employee("factor.removed", actor, firm, login, details)
                 .await?;

@@ -1,0 +1,270 @@
+//! A firm's people as its admin's table lists them: searched, filtered, sorted and paged in SQL.
+
+use sqlx::any::AnyArguments;
+use sqlx::query::QueryAs;
+use sqlx::{Any, AssertSqlSafe, SqlSafeStr as _};
+
+use super::employees::{by_keys, pattern};
+use super::unknown::{ANSWER, within};
+use super::{Directory, DirectoryUnknown, Employee};
+use crate::clock::Timestamp;
+use crate::gate::FirmId;
+
+/// The same rule as [`Employee::is_ready`]. The hash is there where the number is, and stands in the indexes.
+macro_rules! usable {
+    () => {
+        "((e.phone_hash IS NOT NULL AND e.phone_suspended = 0) \
+         OR EXISTS (SELECT 1 FROM factors f WHERE f.employee = e.folded))"
+    };
+}
+/// The states of [`Employee::state`], for filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmployeeState {
+    /// Could prove a second factor.
+    Ready,
+    /// Has neither a usable phone nor a factor.
+    NoPhone,
+    /// Locked by wrong tokens.
+    Locked,
+    /// Deactivated.
+    Inactive,
+}
+
+impl EmployeeState {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [Self::Ready, Self::NoPhone, Self::Locked, Self::Inactive];
+
+    /// The word in addresses and listings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::NoPhone => "no_phone",
+            Self::Locked => "locked",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    /// As [`Employee::state`] says it; `$2` is now.
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Inactive => "e.active = 0",
+            Self::Locked => "e.active = 1 AND e.locked_until > $2",
+            Self::Ready => concat!("e.active = 1 AND e.locked_until <= $2 AND ", usable!()),
+            Self::NoPhone => concat!("e.active = 1 AND e.locked_until <= $2 AND NOT ", usable!()),
+        }
+    }
+}
+
+/// By what a listing is sorted; the login decides among equals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RosterSort {
+    /// The folded login.
+    Login,
+    /// The folded name.
+    Name,
+    /// Admins before techs.
+    Role,
+    /// The last verified sign-in; never counts as the earliest.
+    LastSignIn,
+}
+
+impl RosterSort {
+    /// All of them, in the order of the table's columns.
+    pub const ALL: [Self; 4] = [Self::Name, Self::Login, Self::Role, Self::LastSignIn];
+
+    /// The word in addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Name => "name",
+            Self::Role => "role",
+            Self::LastSignIn => "last_sign_in",
+        }
+    }
+
+    fn order(self, descending: bool) -> &'static str {
+        match (self, descending) {
+            (Self::Login, false) => "e.folded",
+            (Self::Login, true) => "e.folded DESC",
+            (Self::Name, false) => "e.name_folded, e.folded",
+            (Self::Name, true) => "e.name_folded DESC, e.folded DESC",
+            (Self::Role, false) => "e.role, e.folded",
+            (Self::Role, true) => "e.role DESC, e.folded DESC",
+            (Self::LastSignIn, false) => "COALESCE(e.last_sign_in, 0), e.folded",
+            (Self::LastSignIn, true) => "COALESCE(e.last_sign_in, 0) DESC, e.folded DESC",
+        }
+    }
+}
+
+/// Which of a firm's people a table shows.
+#[derive(Clone, Debug)]
+pub struct RosterFilter {
+    /// The firm: never left open.
+    pub firm: FirmId,
+    /// Only those whose login or name holds this text, folded.
+    pub query: Option<String>,
+    /// Only those in this state.
+    pub state: Option<EmployeeState>,
+    /// By what it is sorted.
+    pub sort: RosterSort,
+    /// The other way round.
+    pub descending: bool,
+    /// So many on a page.
+    pub size: u32,
+    /// Which page, from 0; beyond the last one: the last one.
+    pub page: u32,
+}
+
+/// A page of the table.
+#[derive(Clone, Debug)]
+pub struct RosterPage {
+    /// Who stands on it.
+    pub people: Vec<Employee>,
+    /// How many there are on all pages.
+    pub matching: u64,
+    /// Which page it is, from 0.
+    pub page: u32,
+}
+
+/// How many of a firm's people are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RosterCounts {
+    /// All.
+    pub all: u64,
+    /// As [`EmployeeState::Ready`].
+    pub ready: u64,
+    /// As [`EmployeeState::NoPhone`].
+    pub no_phone: u64,
+    /// As [`EmployeeState::Locked`].
+    pub locked: u64,
+    /// As [`EmployeeState::Inactive`].
+    pub inactive: u64,
+}
+
+impl RosterCounts {
+    /// How many are in this state.
+    pub fn of(&self, state: EmployeeState) -> u64 {
+        match state {
+            EmployeeState::Ready => self.ready,
+            EmployeeState::NoPhone => self.no_phone,
+            EmployeeState::Locked => self.locked,
+            EmployeeState::Inactive => self.inactive,
+        }
+    }
+}
+
+impl Directory {
+    /// A page of a firm's people.
+    ///
+    /// # Errors
+    /// Where the directory does not answer, or a number cannot be opened with the key file.
+    pub async fn roster(
+        &self,
+        filter: &RosterFilter,
+        now: Timestamp,
+    ) -> Result<RosterPage, DirectoryUnknown> {
+        let keys = self.keys();
+        let wanted = Wanted::of(filter, now);
+        within(ANSWER, async {
+            let mut connection = self.0.reads.acquire().await?;
+            let count = format!("SELECT COUNT(*) FROM employees e WHERE {}", wanted.conditions);
+            let (matching,) = wanted.bind::<(i64,)>(count).fetch_one(&mut *connection).await?;
+            let matching = u64::try_from(matching).unwrap_or(0);
+            let size = u64::from(filter.size.max(1));
+            let last = u32::try_from(matching.saturating_sub(1) / size).unwrap_or(u32::MAX);
+            let page = filter.page.min(last);
+            let order = filter.sort.order(filter.descending);
+            let names = format!(
+                "SELECT e.folded FROM employees e WHERE {} ORDER BY {order} LIMIT {size} OFFSET {}",
+                wanted.conditions,
+                u64::from(page) * size,
+            );
+            let names = wanted
+                .bind::<(String,)>(names)
+                .fetch_all(&mut *connection)
+                .await?;
+            let names: Vec<String> = names.into_iter().map(|(name,)| name).collect();
+            let people = by_keys(&mut connection, &keys, &names).await?;
+            Ok(RosterPage {
+                people,
+                matching,
+                page,
+            })
+        })
+        .await
+    }
+
+    /// How many of a firm's people are in which state.
+    ///
+    /// # Errors
+    /// Where the directory does not answer.
+    pub async fn roster_counts(
+        &self,
+        firm: &FirmId,
+        now: Timestamp,
+    ) -> Result<RosterCounts, DirectoryUnknown> {
+        let (all, inactive, locked, ready) = within(ANSWER, async {
+            let row = sqlx::query_as::<_, (i64, i64, i64, i64)>(concat!(
+                "SELECT COUNT(*), COALESCE(SUM(CASE WHEN e.active = 0 THEN 1 ELSE 0 END), 0), ",
+                "COALESCE(SUM(CASE WHEN e.active = 1 AND e.locked_until > $2 THEN 1 ELSE 0 END), 0), ",
+                "COALESCE(SUM(CASE WHEN e.active = 1 AND e.locked_until <= $2 AND ",
+                usable!(),
+                " THEN 1 ELSE 0 END), 0) FROM employees e WHERE e.firm = $1"
+            ))
+            .bind(firm.as_str())
+            .bind(now.0);
+            Ok::<_, DirectoryUnknown>(row.fetch_one(&self.0.reads).await?)
+        })
+        .await?;
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        Ok(RosterCounts {
+            all: count(all),
+            ready: count(ready),
+            no_phone: count(all - inactive - locked - ready),
+            locked: count(locked),
+            inactive: count(inactive),
+        })
+    }
+}
+
+/// A filter as SQL. The statements are made of fixed words and places only; what was typed is bound.
+struct Wanted {
+    conditions: String,
+    firm: String,
+    now: i64,
+    pattern: Option<String>,
+}
+
+impl Wanted {
+    fn of(filter: &RosterFilter, now: Timestamp) -> Self {
+        let pattern = filter.query.as_deref().and_then(pattern);
+        // $2 stands in each of them, as PostgreSQL wants a use for every value that is bound.
+        let mut conditions = String::from("e.firm = $1 AND $2 > 0");
+        if let Some(state) = filter.state {
+            conditions.push_str(" AND ");
+            conditions.push_str(state.condition());
+        }
+        if pattern.is_some() {
+            conditions.push_str(" AND (e.folded LIKE $3 ESCAPE '!' OR e.name_folded LIKE $3 ESCAPE '!')");
+        }
+        Self {
+            conditions,
+            firm: filter.firm.as_str().to_owned(),
+            now: now.0,
+            pattern,
+        }
+    }
+
+    fn bind<R>(&self, sql: String) -> QueryAs<'static, Any, R, AnyArguments>
+    where
+        R: for<'r> sqlx::FromRow<'r, sqlx::any::AnyRow>,
+    {
+        let query = sqlx::query_as(AssertSqlSafe(sql).into_sql_str())
+            .bind(self.firm.clone())
+            .bind(self.now);
+        match &self.pattern {
+            Some(pattern) => query.bind(pattern.clone()),
+            None => query,
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The demo: its portal behind the real gateway, and the story that it prints.
+
+mod command;
+mod portal;
