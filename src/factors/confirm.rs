@@ -105,7 +105,7 @@ impl Doorstep {
                 self.release(&waiting, now).await;
                 return Ok(Confirmation::Unavailable);
             }
-            Ok(Judged::Passcode) => Fault::Wrong,
+            Ok(Judged::Passcode | Judged::Enrolment) => Fault::Wrong,
             Ok(Judged::Not(fault)) => fault,
             Err(unknown) => {
                 self.release(&waiting, now).await;

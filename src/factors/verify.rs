@@ -83,6 +83,8 @@ pub(super) enum Judged {
     /// By a provider, which may have taken its time.
     RightElsewhere(FactorKind),
     Passcode,
+    /// A token of the enrolment window.
+    Enrolment,
     Not(Fault),
     /// A provider would have to judge it, and does not answer.
     Unjudged,
@@ -128,7 +130,8 @@ impl Doorstep {
         };
         let typed = Typed::parse(typed);
         let is_passcode = matches!(typed, Some(Typed::Passcode(_)));
-        if !is_passcode && !self.could_judge(&waiting, &challenge.value) {
+        let may_enrol = waiting.enrolment_phone(now).is_some();
+        if !is_passcode && !may_enrol && !self.could_judge(&waiting, &challenge.value) {
             return Ok(Verdict::NothingEnrolled);
         }
         let (left, locks_until) = match self.directory.reserve_attempt(waiting.login(), now).await? {
@@ -144,7 +147,14 @@ impl Doorstep {
                 self.release(&waiting, now).await;
                 Ok(Verdict::Unavailable)
             }
-            Ok(Judged::Passcode) => self.let_enrol(session, &waiting, now).await,
+            Ok(Judged::Passcode) => {
+                self.let_enrol(session, &waiting, "employee.passcode_used", now)
+                    .await
+            }
+            Ok(Judged::Enrolment) => {
+                self.let_enrol(session, &waiting, "employee.enrolment_sms_used", now)
+                    .await
+            }
             Ok(Judged::Not(fault)) => self.refuse(&waiting, fault, left, locks_until, now).await,
             Err(unknown) => {
                 self.release(&waiting, now).await;
@@ -234,7 +244,7 @@ impl Doorstep {
         token: &Zeroizing<String>,
         now: Timestamp,
     ) -> Result<Judged, Unknown> {
-        let Some(to) = waiting.sms_phone() else {
+        let Some(to) = waiting.number(now) else {
             return Ok(Judged::Not(Fault::Wrong));
         };
         let binding = Binding {
@@ -254,10 +264,10 @@ impl Doorstep {
                 .directory
                 .spend(Spent::SmsToken, &sent.id, keep_until)
                 .await?;
-            return Ok(if spent {
-                Judged::Right(FactorKind::Sms)
-            } else {
-                Judged::Not(Fault::Used)
+            return Ok(match (spent, waiting.sms_phone()) {
+                (false, _) => Judged::Not(Fault::Used),
+                (true, Some(_)) => Judged::Right(FactorKind::Sms),
+                (true, None) => Judged::Enrolment,
             });
         }
         let used = self.directory.is_spent(Spent::SmsToken, &sent.id).await?;
@@ -338,15 +348,17 @@ impl Doorstep {
         Err(too_busy())
     }
 
-    /// A passcode verifies nothing: it only lets its holder enrol a factor for a while.
+    /// A passcode, or an SMS of the enrolment window, verifies nothing: it only lets its holder enrol a factor
+    /// for a while.
     async fn let_enrol(
         &self,
         session: &LiveSession,
         waiting: &Waiting,
+        event: &'static str,
         now: Timestamp,
     ) -> Result<Verdict, Unknown> {
         self.release(waiting, now).await;
-        let event = waiting.event("employee.passcode_used", json!({}));
+        let event = waiting.event(event, json!({}));
         self.directory.audit(&event, now).await?;
         for _ in 0..TRIES {
             let current = match self.waiting(session, now).await? {

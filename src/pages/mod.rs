@@ -12,6 +12,7 @@ mod desk;
 mod enroll_totp;
 mod layout;
 mod logout;
+mod lost_phone;
 mod moment;
 mod proof;
 mod recovery;

@@ -10,7 +10,8 @@ use axum::routing::{get, post};
 use super::desk::Desk;
 use super::refusal::Stop;
 use super::{
-    Told, account, admin, assets, callbacks, challenge, enroll_totp, logout, recovery, removal, watch,
+    Told, account, admin, assets, callbacks, challenge, enroll_totp, logout, lost_phone, recovery, removal,
+    watch,
 };
 use crate::access::Doorstep;
 
@@ -39,6 +40,14 @@ pub fn router(door: Arc<Doorstep>) -> Router {
         .route(
             "/.doorstep/account/remove",
             get(removal::show).post(removal::remove),
+        )
+        .route(
+            "/.doorstep/lost-phone",
+            get(lost_phone::show).post(lost_phone::ask),
+        )
+        .route(
+            "/.doorstep/lost-phone/cancel",
+            get(lost_phone::cancel_page).post(lost_phone::cancel),
         )
         .route("/.doorstep/account/forget", post(removal::forget))
         .route("/.doorstep/account", get(account::show))
