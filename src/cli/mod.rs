@@ -13,6 +13,7 @@ mod firm;
 mod import;
 mod key;
 mod logging;
+mod phone_change;
 mod report;
 mod run;
 mod screen;

@@ -6,6 +6,8 @@
 //! - `standing`, `employees`, `roster`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
 //! - `devices`, `pushes`: enrolled phones, and the requests that went to them.
+//! - `recovery`, `remembered`, `phone_changes`: recovery codes, remembered devices, changes of
+//!   number.
 //! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
 //! - `accounts`: providers' own ids of people.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
@@ -29,8 +31,11 @@ mod mark;
 mod model;
 mod news;
 mod open;
+mod phone_changes;
 mod place;
 mod pushes;
+mod recovery;
+mod remembered;
 mod reset;
 mod roster;
 mod sealed;

@@ -115,6 +115,18 @@ impl Directory {
                 .execute(change.db())
                 .await?;
         }
+        let asked = sqlx::query_as::<_, (String, String)>("SELECT employee, phone FROM phone_changes")
+            .fetch_all(change.db())
+            .await?;
+        for (employee, sealed) in &asked {
+            let phone = SealedPhone::of(keys, employee, &open_phone(keys, employee, sealed)?);
+            sqlx::query("UPDATE phone_changes SET phone = $1, phone_hash = $2 WHERE employee = $3")
+                .bind(phone.sealed)
+                .bind(phone.hash)
+                .bind(employee.as_str())
+                .execute(change.db())
+                .await?;
+        }
         let secrets = sqlx::query_as::<_, (String, String)>("SELECT id, secret FROM factors")
             .fetch_all(change.db())
             .await?;
@@ -129,7 +141,7 @@ impl Directory {
         let accounts = super::accounts::reseal_accounts(change.db(), keys).await?;
         let pushes = reseal_pushes(keys, &mut change).await?;
         change.commit().await?;
-        Ok(phones.len() + secrets.len() + accounts + pushes)
+        Ok(phones.len() + asked.len() + secrets.len() + accounts + pushes)
     }
 }
 

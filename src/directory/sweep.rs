@@ -39,6 +39,10 @@ impl Directory {
                 .bind(now.minus(DECISIONS).0)
                 .execute(change.db())
                 .await?;
+            sqlx::query("DELETE FROM remembered_devices WHERE expires < $1")
+                .bind(over)
+                .execute(change.db())
+                .await?;
             sqlx::query("DELETE FROM kept_answers WHERE keep_until < $1")
                 .bind(now.0)
                 .execute(change.db())

@@ -15,6 +15,8 @@ use crate::providers::{providers, sms_sender};
 use crate::secret::KeyRing;
 use crate::sessions::{DirectoryMark, MemoryStore, RedisStore, SessionStore};
 
+/// How often changes of number are looked at whose hold may be over.
+const PHONE_CHANGES_EVERY: Duration = Duration::from_secs(30);
 /// How often what is past its time is swept out of the directory.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How often the key file is looked at.
@@ -83,7 +85,13 @@ async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn SessionStore>> {
 /// What runs beside the requests, for ever.
 pub async fn keep_up(door: Arc<Doorstep>) {
     let watch = Arc::clone(&door.copies).watch();
-    tokio::join!(watch, mark(&door), sweep(&door), follow_key_file(&door));
+    tokio::join!(
+        watch,
+        mark(&door),
+        sweep(&door),
+        follow_key_file(&door),
+        phone_changes(&door)
+    );
 }
 
 /// Notes in the store how far the directory has come, so that an older copy of it is noticed.
@@ -129,6 +137,16 @@ fn key_file_state(door: &Doorstep) -> Option<(u64, u64, i64, i64)> {
     use std::os::unix::fs::MetadataExt as _;
     let file = std::fs::metadata(&door.settings.load().config.key_file).ok()?;
     Some((file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
+}
+
+/// Makes changes of number count whose time has come.
+async fn phone_changes(door: &Doorstep) {
+    loop {
+        tokio::time::sleep(PHONE_CHANGES_EVERY).await;
+        if let Err(error) = door.directory.apply_phone_changes(door.now()).await {
+            tracing::warn!(%error, "changes of number that are due cannot be made");
+        }
+    }
 }
 
 async fn sweep(door: &Doorstep) {

@@ -163,7 +163,7 @@ impl Doorstep {
         let named = self.named(&waiting, now).await?;
         let settings = self.settings.load_full();
         let totp = waiting.has_totp() || self.provider_takes_keys(&settings, &waiting);
-        let own_number = waiting.sms_phone().filter(|_| settings.sms.is_some());
+        let own_number = waiting.number(now).filter(|_| settings.sms.is_some());
         let sms_number = match own_number {
             Some(phone) => Some(phone.masked()),
             None => self.provider_number(&settings, &waiting),
@@ -177,7 +177,9 @@ impl Doorstep {
         Ok(View {
             login: waiting.login().to_string(),
             totp,
-            nothing_enrolled: !totp && sms_number.is_none() && !waiting.can_push(&settings, &self.directory),
+            nothing_enrolled: !totp
+                && !waiting.can_push(&settings, &self.directory)
+                && (sms_number.is_none() || waiting.enrolment_phone(now).is_some()),
             sms_number,
             sms_sent: sms_sent.filter(|token| now < token.expires).map(SmsSent::from),
             push,

@@ -15,6 +15,7 @@ pub mod passcode;
 pub mod push;
 pub mod push_answer;
 mod push_vendor;
+mod recovery;
 pub mod send;
 pub mod sms;
 pub mod totp;

@@ -12,11 +12,13 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::Told;
+use super::confirm::{ConfirmField, Unconfirmed};
 use super::desk::Desk;
 use super::enroll_totp::qr_code;
 use super::layout::{self, Shell};
 use super::moment::{Moment, in_words};
 use super::refusal::Stop;
+use crate::access::LiveSession;
 use crate::gate::FactorKind;
 use crate::secret::{Purpose, random_bytes};
 use crate::sessions::{Allowance, Holder, Limit, LimitKey};
@@ -40,6 +42,8 @@ struct EnrolPage<'a> {
     made: Option<Made>,
     /// Too many were.
     later: Option<Moment>,
+    /// What confirms the change; `None` where adding is also proving.
+    proof: Option<ConfirmField>,
 }
 
 struct Made {
@@ -67,13 +71,19 @@ pub(super) async fn status(mut desk: Desk) -> Response {
 }
 
 async fn offer(desk: &Desk) -> Answer {
-    enrolling(desk).await?;
-    desk.enrol_page(StatusCode::OK, None, None)
+    let enrolling = Enrolling::of(desk).await?;
+    enrolling.asks(desk, None).await
 }
 
 async fn made(desk: &Desk, request: Request) -> Answer {
-    desk.posted(request).await?;
-    let holder = enrolling(desk).await?;
+    let (_, fields) = desk.posted(request).await?;
+    let enrolling = Enrolling::of(desk).await?;
+    if !enrolling.first
+        && let Err(refused) = desk.confirm(enrolling.session, &fields).await?
+    {
+        return enrolling.asks(desk, Some(refused)).await;
+    }
+    let holder = enrolling.holder;
     let key = LimitKey {
         name: "device_codes",
         subject: desk
@@ -82,7 +92,12 @@ async fn made(desk: &Desk, request: Request) -> Answer {
             .keyed_hash(Purpose::Limit, holder.login.folded().as_bytes()),
     };
     if let Allowance::Refused { until } = desk.door.store.take(&key, CODES, desk.now()).await? {
-        return desk.enrol_page(StatusCode::TOO_MANY_REQUESTS, None, Some(Moment::time(until)));
+        return enrolling.page(
+            desk,
+            StatusCode::TOO_MANY_REQUESTS,
+            None,
+            Some(Moment::time(until)),
+        );
     }
     let code = URL_SAFE_NO_PAD.encode(random_bytes::<16>());
     let directory = &desk.door.directory;
@@ -102,7 +117,7 @@ async fn made(desk: &Desk, request: Request) -> Answer {
         seconds: LIFE.as_secs(),
         life: in_words(LIFE),
     };
-    desk.enrol_page(StatusCode::OK, Some(made), None)
+    enrolling.page(desk, StatusCode::OK, Some(made), None)
 }
 
 async fn count(desk: &Desk) -> Answer {
@@ -121,24 +136,55 @@ async fn count(desk: &Desk) -> Answer {
 }
 
 /// Somebody who may add a phone to what is their own.
-async fn enrolling(desk: &Desk) -> Result<&Holder, Stop> {
-    let (_, holder, _) = desk.may_enrol()?;
-    let Some(standing) = desk.door.directory.standing(&holder.login).await? else {
-        return Err(Told::NotKnown.into());
-    };
-    if !standing.firm.policy.allows(FactorKind::Push) {
-        return Err(Stop::FactorNotAllowed);
-    }
-    Ok(holder)
+struct Enrolling<'a> {
+    session: &'a LiveSession,
+    holder: &'a Holder,
+    /// By a one-time passcode, so that there is nothing to confirm it with.
+    first: bool,
 }
 
-impl Desk {
-    fn enrol_page(&self, status: StatusCode, made: Option<Made>, later: Option<Moment>) -> Answer {
+impl<'a> Enrolling<'a> {
+    async fn of(desk: &'a Desk) -> Result<Self, Stop> {
+        let (session, holder, first) = desk.may_enrol()?;
+        let Some(standing) = desk.door.directory.standing(&holder.login).await? else {
+            return Err(Told::NotKnown.into());
+        };
+        if !standing.firm.policy.allows(FactorKind::Push) {
+            return Err(Stop::FactorNotAllowed);
+        }
+        Ok(Self {
+            session,
+            holder,
+            first,
+        })
+    }
+
+    /// The page that asks, with the field that confirms.
+    async fn asks(&self, desk: &Desk, refused: Option<Unconfirmed>) -> Answer {
+        let proof = match self.first {
+            true => None,
+            false => Some(desk.confirm_field(self.session, refused).await?),
+        };
         let page = EnrolPage {
-            shell: Shell::new(self.portal(), "Add a phone"),
-            csrf: self.session()?.token.form_token(),
+            shell: Shell::new(desk.portal(), "Add a phone"),
+            csrf: self.session.token.form_token(),
+            made: None,
+            later: None,
+            proof,
+        };
+        Ok(match &page.proof {
+            Some(proof) => proof.answer(&page),
+            None => layout::page(StatusCode::OK, &page),
+        })
+    }
+
+    fn page(&self, desk: &Desk, status: StatusCode, made: Option<Made>, later: Option<Moment>) -> Answer {
+        let page = EnrolPage {
+            shell: Shell::new(desk.portal(), "Add a phone"),
+            csrf: self.session.token.form_token(),
             made,
             later,
+            proof: None,
         };
         Ok(layout::page(status, &page))
     }

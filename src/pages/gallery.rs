@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 
-use super::account::{AccountPage, FactorRow, SessionRow};
+use super::account::{AccountPage, DeviceRow, FactorRow, SessionRow};
 use super::challenge_page::{Problem, Wait, challenge_page};
 use super::layout::{self, Shell};
 use super::moment::Moment;
@@ -63,6 +63,7 @@ fn refused(what: Told) -> Response<Bytes> {
 
 fn account() -> Response<Bytes> {
     let factor = |name: &str, kind, since| FactorRow {
+        id: Some("7".into()),
         name: name.into(),
         kind,
         since,
@@ -87,6 +88,14 @@ fn account() -> Response<Bytes> {
             factor("+1 ••• ••• 0102", "tokens by SMS", None),
         ],
         may_add_phone: true,
+        codes: Some(7),
+        devices: vec![DeviceRow {
+            id: "1".into(),
+            browser: "Firefox on Linux".into(),
+            address: "203.0.113.7".into(),
+            used: Moment::day(NOW),
+            until: Moment::day(later(30 * 86_400)),
+        }],
         may_add: true,
         sessions: vec![
             session("192.0.2.7", true),

@@ -11,7 +11,7 @@ use super::desk::Desk;
 use super::refusal::Stop;
 use super::{
     Told, account, account_phones, admin, assets, callbacks, challenge, enroll_push, enroll_totp, logout,
-    phone, watch,
+    lost_phone, phone, recovery, removal, watch,
 };
 use crate::access::Doorstep;
 
@@ -47,6 +47,23 @@ pub fn router(door: Arc<Doorstep>) -> Router {
         .route("/.doorstep/account/phone", post(account_phones::change))
         .route("/.doorstep/callbacks/authy", post(callbacks::authy))
         .route("/.doorstep/callbacks/twilio", post(callbacks::twilio))
+        .route(
+            "/.doorstep/enroll/recovery",
+            get(recovery::show).post(recovery::make),
+        )
+        .route(
+            "/.doorstep/account/remove",
+            get(removal::show).post(removal::remove),
+        )
+        .route(
+            "/.doorstep/lost-phone",
+            get(lost_phone::show).post(lost_phone::ask),
+        )
+        .route(
+            "/.doorstep/lost-phone/cancel",
+            get(lost_phone::cancel_page).post(lost_phone::cancel),
+        )
+        .route("/.doorstep/account/forget", post(removal::forget))
         .route("/.doorstep/account", get(account::show))
         .route("/.doorstep/account/sign-out", post(account::sign_out))
         .merge(admin::routes())

@@ -3,9 +3,10 @@
 mod challenges;
 mod confirmations;
 mod locks;
-mod pushes;
 mod providers;
+mod pushes;
 mod races;
+mod recovery;
 mod sends;
 mod verdicts;
 mod world;

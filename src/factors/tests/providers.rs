@@ -17,7 +17,8 @@ use crate::providers::simulators::{
     TWILIO_TOKEN, TwilioSimulator,
 };
 use crate::providers::{
-    Checked, Checker, Person, Providers, SendError, TokenChecker, TokenSender, identity, providers, sms_sender,
+    Checked, Checker, Person, Providers, SendError, TokenChecker, TokenSender, identity, providers,
+    sms_sender,
 };
 
 /// A provider that does as it is told.

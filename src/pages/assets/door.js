@@ -126,3 +126,11 @@ for (const line of all('[data-phones]')) {
   }, 2000);
 }
 all('[data-watch]').forEach((form) => watch(form.dataset.watch));
+
+all('[data-copy]').forEach((button) => {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(all('code', document.getElementById(button.dataset.copy)).map((code) => code.textContent).join('\n'));
+    button.textContent = 'Copied';
+  });
+});
