@@ -334,7 +334,7 @@ impl Doorstep {
         };
         let found = self.store.challenge(id, now).await?;
         let push = found.and_then(|found| found.value.push);
-        Ok(Some(push.map_or("none", |push| push.shown(now).as_str())))
+        Ok(Some(push.map_or("ready", |push| push.shown(now).as_str())))
     }
 
     /// Who signs what goes to push services.

@@ -90,7 +90,7 @@ struct Watch {
     session: LiveSession,
     client: IpAddr,
     told: Option<Value>,
-    /// How a request to phones stood at the last look.
+    /// How a request to phones stands, as it was told last.
     push: Option<&'static str>,
     looks: u32,
 }
@@ -114,9 +114,9 @@ impl Watch {
             self.looks += 1;
             // Whoever cannot be asked says nothing: the stream ends, and the browser asks again (I9).
             let (now, push) = self.look().await.ok()??;
-            let before = std::mem::replace(&mut self.push, push);
-            if before.is_some() && before != push && self.told.as_ref() == Some(&now) {
+            if self.told.as_ref() == Some(&now) && push.is_some() && self.push != push {
                 // Under a name of its own: it changes nothing of how the challenge stands.
+                self.push = push;
                 let event = Event::default()
                     .event("push")
                     .data(json!({"push": push}).to_string());

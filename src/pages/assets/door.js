@@ -49,6 +49,7 @@ async function put(answer, ids) {
   document.title = page.title;
   for (const [old, fresh] of parts) {
     old.replaceChildren(...fresh.childNodes);
+    if (fresh.dataset.state !== undefined) old.dataset.state = fresh.dataset.state;
     dress(old);
     all('form[data-swap]', old).forEach(swaps);
   }
@@ -96,7 +97,11 @@ function watch(base) {
       location.assign(base);
     }
   };
-  events.addEventListener('push', refresh);
+  events.addEventListener('push', (event) => {
+    const { push } = JSON.parse(event.data);
+    const state = document.getElementById('push').dataset.state;
+    if (state && push !== state) refresh();
+  });
   events.onmessage = async (event) => {
     const { status } = JSON.parse(event.data);
     if (status === 'pending') return;
