@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::context::{Context, firm_id, login, ops};
 use super::failure::Failure;
+use super::phone_change::PhoneChanges;
 use super::{enroll_totp, import};
 use crate::clock::Timestamp;
 use crate::directory::{Directory, Employee as Person, EmployeeChanges, EmployeeFilter, NewEmployee, Phone};
@@ -43,6 +44,9 @@ pub(super) enum Employee {
     Reset(Who),
     /// Clears a lock after wrong tokens.
     Unlock(Who),
+    /// Changes of number that wait: list, approve, cancel.
+    #[command(subcommand)]
+    PhoneChange(PhoneChanges),
 }
 
 #[derive(Args)]
@@ -156,6 +160,7 @@ impl Employee {
             Self::EnrollTotp(enroll) => enroll.apply(context).await,
             Self::Reset(who) => who.reset(context).await,
             Self::Unlock(who) => who.unlock(context).await,
+            Self::PhoneChange(changes) => changes.apply(context).await,
         }
     }
 }

@@ -15,6 +15,7 @@ mod firm;
 mod import;
 mod key;
 mod logging;
+mod phone_change;
 mod report;
 mod run;
 mod screen;

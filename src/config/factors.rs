@@ -43,13 +43,15 @@ pub(super) fn factors(
     };
     let ttl = text.challenge_ttl.as_ref();
     let challenge_ttl = reader.value_or(ttl, 5 * MINUTE, at_most_ten_minutes);
-    reader.value_or(text.phone_change_hold.as_ref(), Duration::ZERO, parse_duration)?;
+    let hold = text.phone_change_hold.as_ref();
+    let phone_change_hold = reader.value_or(hold, 72 * 60 * MINUTE, parse_duration);
     Some(FactorSettings {
         totp: totp?,
         totp_provider: totp_provider?,
         sms: sms?,
         push: push?,
         challenge_ttl: challenge_ttl?,
+        phone_change_hold: phone_change_hold?,
     })
 }
 

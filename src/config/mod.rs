@@ -188,6 +188,8 @@ pub struct FactorSettings {
     pub push: Option<Vendor>,
     /// How long a challenge stays open.
     pub challenge_ttl: Duration,
+    /// How long a new number waits once it was approved.
+    pub phone_change_hold: Duration,
 }
 
 /// `[factors] sms`

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::gate::Login;
 
 impl Directory {
-    /// Removes a factor. The employee's epoch rises: sessions made with it are over.
+    /// Removes a factor. The employee's epoch rises: sessions and remembered devices are over.
     ///
     /// # Errors
     /// `NotFound` (employee or factor), or the directory does not answer.
@@ -40,6 +40,7 @@ impl Directory {
                 .bind(login.folded())
                 .execute(change.db())
                 .await?;
+            change.forget_devices(login.folded()).await?;
             change.touch_employee(login.folded()).await?;
             let details = json!({
                 "factor": removed.id,

@@ -210,6 +210,9 @@ impl Change {
             .bind(before.id.as_str())
             .execute(self.db())
             .await?;
+        if factors_changed || before.policy.remember_device != policy.remember_device {
+            self.forget_devices_of(&before.id).await?;
+        }
         self.touch(Touched::Firm(&before.id)).await?;
         let details = json!({
             "before": {"name": before.name, "policy": before.policy},

@@ -5,6 +5,9 @@
 //! - `firms`, `two_factor`: firms, their policy, the flag.
 //! - `standing`, `employees`, `roster`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
+//! - `devices`, `pushes`: enrolled phones, and the requests that went to them.
+//! - `recovery`, `remembered`, `phone_changes`: recovery codes, remembered devices, changes of
+//!   number.
 //! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
 //! - `accounts`: providers' own ids of people.
 //! - `scim`, `scim_groups`: people that an identity provider looks after, in a firm or waiting for one.
@@ -21,6 +24,7 @@ mod audit;
 mod change;
 mod client_tokens;
 mod copies;
+mod devices;
 mod employees;
 mod factor_removal;
 mod factors;
@@ -32,7 +36,11 @@ mod model;
 mod news;
 mod open;
 mod outbox;
+mod phone_changes;
 mod place;
+mod pushes;
+mod recovery;
+mod remembered;
 mod reset;
 mod roster;
 mod scim;
@@ -58,9 +66,11 @@ use sqlx::AnyPool;
 pub use api_tokens::ApiToken;
 pub use client_tokens::ClientToken;
 pub use copies::Copies;
+pub use devices::{Device, POINT_LENGTH, Subscription, parse_device_key};
 pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
 pub use outbox::{DueNotice, Lease, NewNotice};
+pub use pushes::{PushOutcome, SentPush};
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};
 pub use scim::{ScimProfile, ScimSearch, ScimUser};
 pub use scim_groups::{GroupChanges, ScimMember};

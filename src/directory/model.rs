@@ -309,6 +309,8 @@ pub enum Spent {
     Passcode,
     /// A recovery code.
     RecoveryCode,
+    /// The approval of a request to a phone.
+    PushApproval,
     /// A token that a provider called right.
     ProviderToken,
     /// A provider's callback.
@@ -322,10 +324,123 @@ impl Spent {
             Self::SmsToken => "sms_token",
             Self::Passcode => "passcode",
             Self::RecoveryCode => "recovery_code",
+            Self::PushApproval => "push_approval",
             Self::ProviderToken => "provider_token",
             Self::Callback => "callback",
         }
     }
+}
+
+/// What became of a recovery code that was typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeUse {
+    /// It was good, and is used up now.
+    Spent,
+    /// It was used before.
+    Used,
+    /// It is none of this employee's.
+    NoCode,
+}
+
+/// A device that is to be remembered.
+#[derive(Clone, Debug)]
+pub struct NewDevice {
+    /// Its id, in the cookie beside the token. Not a secret.
+    pub id: String,
+    /// SHA-256 of its token.
+    pub hash: String,
+    /// A digest of the password that only the token can make.
+    pub password: String,
+    /// By what its holder was verified.
+    pub factor: FactorKind,
+    /// What the browser calls itself, shortened.
+    pub browser: String,
+    /// From which address.
+    pub address: String,
+    /// The employee's epoch: another one ends it.
+    pub employee_epoch: i64,
+    /// The firm's epoch: another one ends it.
+    pub firm_epoch: i64,
+    /// Worth nothing from then on.
+    pub expires: Timestamp,
+}
+
+/// A remembered device, as a page lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RememberedDevice {
+    /// Its id.
+    pub id: String,
+    /// What the browser called itself.
+    pub browser: String,
+    /// From which address it was last used.
+    pub address: String,
+    /// When it was made.
+    pub made: Timestamp,
+    /// When it was last used.
+    pub used: Timestamp,
+    /// Worth nothing from then on.
+    pub expires: Timestamp,
+}
+
+/// A device's token, as a login brings it, and what is to take its place.
+#[derive(Clone, Debug)]
+pub struct PresentedDevice<'a> {
+    /// The device.
+    pub id: &'a str,
+    /// SHA-256 of the token.
+    pub hash: &'a str,
+    /// The digests that the token makes of the password typed, under each key of the ring.
+    pub passwords: Vec<String>,
+    /// SHA-256 of the next token.
+    pub next_hash: &'a str,
+    /// The digest that the next token makes of the password.
+    pub next_password: &'a str,
+    /// From which address.
+    pub address: &'a str,
+}
+
+/// What became of a device's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceUse {
+    /// It counts, until then at most, and the next token is in its place.
+    Rotated(Timestamp),
+    /// It does not count; nothing was changed.
+    Ignored,
+    /// It was replaced before: the device is forgotten.
+    Revoked,
+}
+
+/// Who said yes to a change of number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approval {
+    /// An admin or ops, by name.
+    Person(String),
+    /// A recovery code.
+    RecoveryCode,
+}
+
+/// A change of number that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhoneChange {
+    /// Which: another number that is asked for later has another id.
+    pub id: String,
+    /// For whom.
+    pub login: Login,
+    /// Their name.
+    pub name: String,
+    /// Whose employee.
+    pub firm: FirmId,
+    /// The number asked for.
+    pub phone: Phone,
+    /// Since when it waits.
+    pub asked: Timestamp,
+    /// From which address it was asked.
+    pub asked_from: String,
+    /// When somebody said yes, and who.
+    pub approved: Option<(Timestamp, Approval)>,
+    /// When it counts: never without a yes.
+    pub due: Option<Timestamp>,
 }
 
 /// A one-time passcode, made by a reset.

@@ -176,6 +176,9 @@ impl Change {
             .bind(employee)
             .execute(self.db())
             .await?;
+        self.void_recovery_codes(employee).await?;
+        self.forget_devices(employee).await?;
+        self.void_phone_change(employee).await?;
         // Whoever has the lost phone may have its number there too: asked for anew.
         sqlx::query("DELETE FROM provider_accounts WHERE employee = $1")
             .bind(employee)
@@ -213,7 +216,7 @@ impl Change {
 }
 
 /// `XXXX-XXXX-XXXX-XXXX`: 64 random bits.
-fn new_code() -> Redacted<String> {
+pub(super) fn new_code() -> Redacted<String> {
     let mut code = String::with_capacity(19);
     for (place, byte) in random_bytes::<8>().into_iter().enumerate() {
         if place > 0 && place % 2 == 0 {
@@ -227,7 +230,7 @@ fn new_code() -> Redacted<String> {
 }
 
 /// The code as it is hashed; `None` where it cannot be one.
-fn normalised(code: &str) -> Option<String> {
+pub(super) fn normalised(code: &str) -> Option<String> {
     let code: String = code
         .chars()
         .filter(|c| *c != '-' && !c.is_whitespace())

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::change::Change;
+use super::pushes::PUSH_KEY;
 use super::unknown::{BULK, unreadable, within};
-use super::{Directory, DirectoryUnknown, Phone};
+use super::{Directory, DirectoryUnknown, Phone, Subscription};
 use crate::clock::Timestamp;
 use crate::secret::{KeyRing, Purpose, Redacted};
 
@@ -44,6 +46,26 @@ pub(super) fn open_secret(
         .open(Purpose::Factor, &secret_context(factor), sealed)
         .map_err(|error| DirectoryUnknown(error.to_string()))?;
     Ok(Redacted::new(secret.to_vec()))
+}
+
+pub(super) fn seal_subscription(keys: &KeyRing, device: &str, subscription: &Subscription) -> String {
+    let text = serde_json::to_vec(subscription).unwrap_or_default();
+    keys.seal(Purpose::Factor, &subscription_context(device), &text)
+}
+
+pub(super) fn open_subscription(
+    keys: &KeyRing,
+    device: &str,
+    sealed: &str,
+) -> Result<Subscription, DirectoryUnknown> {
+    let text = keys
+        .open(Purpose::Factor, &subscription_context(device), sealed)
+        .map_err(|error| DirectoryUnknown(error.to_string()))?;
+    serde_json::from_slice(&text).map_err(|_| unreadable("a push subscription"))
+}
+
+fn subscription_context(device: &str) -> String {
+    format!("devices:subscription:{device}")
 }
 
 fn phone_context(employee: &str) -> String {
@@ -94,6 +116,18 @@ impl Directory {
                 .await?;
         }
         let waiting = super::scim::reseal_waiting(change.db(), keys).await?;
+        let asked = sqlx::query_as::<_, (String, String)>("SELECT employee, phone FROM phone_changes")
+            .fetch_all(change.db())
+            .await?;
+        for (employee, sealed) in &asked {
+            let phone = SealedPhone::of(keys, employee, &open_phone(keys, employee, sealed)?);
+            sqlx::query("UPDATE phone_changes SET phone = $1, phone_hash = $2 WHERE employee = $3")
+                .bind(phone.sealed)
+                .bind(phone.hash)
+                .bind(employee.as_str())
+                .execute(change.db())
+                .await?;
+        }
         let secrets = sqlx::query_as::<_, (String, String)>("SELECT id, secret FROM factors")
             .fetch_all(change.db())
             .await?;
@@ -106,7 +140,39 @@ impl Directory {
                 .await?;
         }
         let accounts = super::accounts::reseal_accounts(change.db(), keys).await?;
+        let pushes = reseal_pushes(keys, &mut change).await?;
         change.commit().await?;
-        Ok(phones.len() + waiting + secrets.len() + accounts)
+        Ok(phones.len() + waiting + asked.len() + secrets.len() + accounts + pushes)
     }
+}
+
+/// Seals what phones are woken with anew; how many values.
+async fn reseal_pushes(keys: &KeyRing, change: &mut Change) -> Result<usize, DirectoryUnknown> {
+    let subscriptions = sqlx::query_as::<_, (String, String)>(
+        "SELECT id, subscription FROM devices WHERE subscription IS NOT NULL",
+    )
+    .fetch_all(change.db())
+    .await?;
+    for (device, sealed) in &subscriptions {
+        let subscription = open_subscription(keys, device, sealed)?;
+        sqlx::query("UPDATE devices SET subscription = $1 WHERE id = $2")
+            .bind(seal_subscription(keys, device, &subscription))
+            .bind(device.as_str())
+            .execute(change.db())
+            .await?;
+    }
+    let key = sqlx::query_as::<_, (String,)>("SELECT secret FROM push_keys WHERE one = 1")
+        .fetch_optional(change.db())
+        .await?;
+    let Some((sealed,)) = key else {
+        return Ok(subscriptions.len());
+    };
+    let key = keys
+        .open(Purpose::Factor, PUSH_KEY, &sealed)
+        .map_err(|error| DirectoryUnknown(error.to_string()))?;
+    sqlx::query("UPDATE push_keys SET secret = $1 WHERE one = 1")
+        .bind(keys.seal(Purpose::Factor, PUSH_KEY, &key))
+        .execute(change.db())
+        .await?;
+    Ok(subscriptions.len() + 1)
 }

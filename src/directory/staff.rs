@@ -251,6 +251,10 @@ impl Change {
         if deactivated {
             self.void_passcode(key).await?;
         }
+        if deactivated || before.phone != after.phone {
+            self.forget_devices(key).await?;
+            self.void_phone_change(key).await?;
+        }
         Ok(())
     }
 }

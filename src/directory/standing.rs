@@ -31,7 +31,18 @@ impl Directory {
             Ok::<_, DirectoryUnknown>(row.fetch_optional(&self.0.reads).await?)
         })
         .await?;
-        row.map(StandingRow::standing).transpose()
+        let Some(mut standing) = row.map(StandingRow::standing).transpose()? else {
+            return Ok(None);
+        };
+        if standing
+            .firm
+            .policy
+            .remember_device
+            .is_some_and(|seconds| seconds > 0)
+        {
+            standing.devices = self.device_standings(standing.login.folded()).await?;
+        }
+        Ok(Some(standing))
     }
 }
 
@@ -58,6 +69,7 @@ impl StandingRow {
             active: self.active == 1,
             role: role(&self.role)?,
             firm: self.firm.standing()?,
+            devices: Vec::new(),
         })
     }
 }

@@ -9,6 +9,8 @@ use crate::clock::Timestamp;
 
 /// What is over is kept a day longer, should a clock go back (I7).
 const MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// So long a phone can show what it decided.
+const DECISIONS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// So long gateways can fall behind before they have to forget everything.
 const CHANGES: Duration = Duration::from_secs(60 * 60);
 
@@ -26,6 +28,18 @@ impl Directory {
                 .execute(change.db())
                 .await?;
             sqlx::query("DELETE FROM passcodes WHERE expires < $1")
+                .bind(over)
+                .execute(change.db())
+                .await?;
+            sqlx::query("DELETE FROM device_codes WHERE expires < $1")
+                .bind(over)
+                .execute(change.db())
+                .await?;
+            sqlx::query("DELETE FROM pushes WHERE sent < $1")
+                .bind(now.minus(DECISIONS).0)
+                .execute(change.db())
+                .await?;
+            sqlx::query("DELETE FROM remembered_devices WHERE expires < $1")
                 .bind(over)
                 .execute(change.db())
                 .await?;

@@ -59,6 +59,7 @@ impl Directory {
                 .bind(id.as_str())
                 .execute(change.db())
                 .await?;
+            change.forget_devices_of(id).await?;
             change.touch(Touched::Firm(id)).await?;
             let details = json!({
                 "before": {"enabled": before.enabled, "from": before.from.map(|from| from.to_string())},
@@ -98,6 +99,7 @@ impl Directory {
                 .bind(id.as_str())
                 .execute(change.db())
                 .await?;
+            change.forget_devices_of(id).await?;
             change.touch(Touched::Firm(id)).await?;
             let details = json!({
                 "before": {"enabled": true, "from": before.from.map(|from| from.to_string())},

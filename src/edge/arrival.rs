@@ -34,6 +34,8 @@ pub struct Arrival {
     pub cookies: BrowserCookies,
     /// The credentials that it brings itself.
     pub authorization: Option<HeaderValue>,
+    /// The Set-Cookie lines that its answer carries, whatever it is: an approval was collected on the way.
+    pub collected: Vec<String>,
     /// Whether it wants to become something else, such as a WebSocket.
     pub is_upgrade: bool,
 }
@@ -69,6 +71,7 @@ impl Arrival {
             asker: asker(&head.headers),
             cookies: BrowserCookies::split(head.headers.get_all(COOKIE).iter().map(|value| value.as_bytes())),
             authorization: head.headers.get(AUTHORIZATION).cloned(),
+            collected: Vec::new(),
             is_upgrade: session.as_downstream().is_upgrade_req(),
             target,
             settings,

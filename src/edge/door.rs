@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use super::answer;
 use super::arrival::Arrival;
 use super::basic::Tried;
+use super::collect::collect;
 use super::exchange::{Exchange, strip_hop_by_hop};
 use super::live::{SLOT, Serving, Stop, Watched};
 use super::own::{self, BodyRefused};
@@ -159,7 +160,28 @@ impl Door {
             }
             Err(unknown) => return Ok(Err(unknown)),
         }
-        let mut verdict = decided(&arrival, &who, classed.route, now);
+        let ask = Ask {
+            route: classed.route,
+            presence: who.presence(),
+            client: arrival.client,
+            now,
+            anonymous: arrival.settings.config.portal.rules.anonymous,
+            pass_unknown: passes_unknown(&arrival.settings.config),
+        };
+        let verdict = decide(&ask);
+        let is_worker = session.get_header("service-worker").is_some();
+        let collected = match arrival.is_upgrade || is_worker {
+            true => Ok(None),
+            false => collect(&self.door, &who, &ask, &verdict, now).await,
+        };
+        let (mut who, mut verdict) = match collected {
+            Ok(None) => (who, verdict),
+            Ok(Some(raised)) => {
+                arrival.collected = raised.cookies;
+                (raised.who, raised.verdict)
+            }
+            Err(unknown) => return Ok(Err(unknown)),
+        };
         if uses_vault(verdict, &who) {
             match self.prove(session, &arrival, who).await? {
                 Ok(Proof::Goes(proven)) => who = *proven,
@@ -356,7 +378,9 @@ impl Door {
     ) -> pingora::Result<()> {
         let name = &arrival.settings.config.portal.name;
         let mut answer = told(what, arrival.asker, name, self.door.now());
-        set_cookie(&mut answer, cookie);
+        for cookie in cookie.into_iter().chain(arrival.collected.iter().cloned()) {
+            set_cookie(&mut answer, Some(cookie));
+        }
         answer::write(session, answer).await
     }
 

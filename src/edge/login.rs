@@ -19,6 +19,7 @@ use crate::gate::body::{BadBody, FormBody};
 use crate::gate::login::{
     Answer, Asked, Judgement, Told as LoginTold, judge, origin_allowed, told, username,
 };
+use crate::factors::browser::browser;
 use crate::gate::query::Fields;
 use crate::gate::rules::{LoginRule, UsernameSource};
 use crate::gate::whoami::Named;
@@ -471,6 +472,9 @@ impl Judged<'_> {
             }
             LoginOutcome::Challenge { token } => {
                 self.door.door.metrics.login("challenged");
+                let agent = session.get_header(http::header::USER_AGENT);
+                let browser = browser(agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default());
+                self.door.door.alert(&token, &browser, self.door.door.now()).await;
                 let cookie = self.door.door.session_cookie(&token);
                 self.withhold(session, exchange, &Told::SecondFactor, Some(cookie))
                     .await

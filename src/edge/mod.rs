@@ -7,6 +7,7 @@ mod attempts;
 mod basic;
 mod client;
 mod credentials;
+mod collect;
 mod door;
 mod exchange;
 mod headers;

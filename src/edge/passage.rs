@@ -204,6 +204,9 @@ impl Passage {
         } else if let Some(own) = self.keep(door, &parted.kept).await? {
             append_cookie(head, &own);
         }
+        for collected in &self.arrival.collected {
+            append_cookie(head, collected);
+        }
         // An answer that a cookie was taken out of, or put into, is one person's (THREATS C10).
         let private = self.route != Route::Public || sets_cookies || head.headers.contains_key(SET_COOKIE);
         headers::for_browser(head, private, &self.arrival.settings.config)

@@ -14,6 +14,7 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::answer;
 use super::door::Door;
+use super::door::set_cookie;
 use super::live::{SLOT, Slot};
 use super::passage::Passage;
 use super::upstream::Upstream;
@@ -136,7 +137,10 @@ impl ProxyHttp for Hooks {
             None => (Asker::Page, String::new()),
         };
         session.set_keepalive(None);
-        let answer = told(&what, asker, &name, self.0.door.now());
+        let mut answer = told(&what, asker, &name, self.0.door.now());
+        for cookie in known.0.iter().flat_map(|passage| &passage.arrival.collected) {
+            set_cookie(&mut answer, Some(cookie.clone()));
+        }
         if let Err(gone) = answer::write(session, answer).await {
             tracing::debug!(error = ?gone.etype(), "the browser is gone");
         }

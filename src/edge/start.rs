@@ -16,6 +16,8 @@ use crate::secret::KeyRing;
 use crate::sessions::{DirectoryMark, MemoryStore, RedisStore, SessionStore};
 use crate::tell;
 
+/// How often changes of number are looked at whose hold may be over.
+const PHONE_CHANGES_EVERY: Duration = Duration::from_secs(30);
 /// How often what is past its time is swept out of the directory.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How often the key file is looked at.
@@ -89,7 +91,8 @@ pub async fn keep_up(door: Arc<Doorstep>) {
         mark(&door),
         sweep(&door),
         follow_key_file(&door),
-        tell::run(&door)
+        tell::run(&door),
+        phone_changes(&door)
     );
 }
 
@@ -136,6 +139,16 @@ fn key_file_state(door: &Doorstep) -> Option<(u64, u64, i64, i64)> {
     use std::os::unix::fs::MetadataExt as _;
     let file = std::fs::metadata(&door.settings.load().config.key_file).ok()?;
     Some((file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
+}
+
+/// Makes changes of number count whose time has come.
+async fn phone_changes(door: &Doorstep) {
+    loop {
+        tokio::time::sleep(PHONE_CHANGES_EVERY).await;
+        if let Err(error) = door.directory.apply_phone_changes(door.now()).await {
+            tracing::warn!(%error, "changes of number that are due cannot be made");
+        }
+    }
 }
 
 async fn sweep(door: &Doorstep) {

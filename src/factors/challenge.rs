@@ -1,12 +1,15 @@
 //! The challenge: opened, shown, and how it stands.
 
+use super::push::PushView;
 use super::send::PAUSE;
 pub use super::send::SmsOutcome;
 pub use super::verify::Verdict;
 use super::waiting::{Named, Standing, TRIES, Waiting, too_busy};
 use crate::access::{Doorstep, LiveSession, Unknown};
 use crate::clock::Timestamp;
-use crate::sessions::{Allowance, Challenge, ChallengeId, ChallengeState, Level, SentToken, Versioned};
+use crate::sessions::{
+    Allowance, Challenge, ChallengeId, ChallengeState, Level, PushState, SentToken, Versioned,
+};
 
 /// What the challenge page shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub struct View {
     pub sms_number: Option<String>,
     /// The newest token that was sent: to which number (masked), when, valid until.
     pub sms_sent: Option<SmsSent>,
+    /// What of requests to phones, where one can be asked.
+    pub push: Option<PushView>,
     /// Locked until then.
     pub locked_until: Option<Timestamp>,
     /// The challenge ran out, or none could be opened.
@@ -58,6 +63,10 @@ impl From<&SentToken> for SmsSent {
 pub enum Status {
     /// Waiting.
     Pending,
+    /// The request was declined on a phone. Tokens still count.
+    Denied,
+    /// It was approved on a phone: the next request that is not this one goes in.
+    Approved,
     /// It ran out.
     Expired,
     /// Guessing is locked.
@@ -128,6 +137,7 @@ impl Doorstep {
             expires: now.plus(config.factors.challenge_ttl),
             state: ChallengeState::Open,
             sms: Vec::new(),
+            push: None,
         };
         self.store.create_challenge(&opened, now).await?;
         let mut record = waiting.stored.record.clone();
@@ -153,21 +163,26 @@ impl Doorstep {
         let named = self.named(&waiting, now).await?;
         let settings = self.settings.load_full();
         let totp = waiting.has_totp() || self.provider_takes_keys(&settings, &waiting);
-        let own_number = waiting.sms_phone().filter(|_| settings.sms.is_some());
+        let own_number = waiting.number(now).filter(|_| settings.sms.is_some());
         let sms_number = match own_number {
             Some(phone) => Some(phone.masked()),
             None => self.provider_number(&settings, &waiting),
         };
-        let sms_sent = match &named {
-            Named::Open(challenge) => challenge.value.sms.first(),
+        let open = match &named {
+            Named::Open(challenge) => Some(&challenge.value),
             _ => None,
         };
+        let sms_sent = open.and_then(|challenge| challenge.sms.first());
+        let push = self.push_view(&waiting, open, now).await?;
         Ok(View {
             login: waiting.login().to_string(),
             totp,
-            nothing_enrolled: !totp && sms_number.is_none(),
+            nothing_enrolled: !totp
+                && !waiting.can_push(&settings, &self.directory)
+                && (sms_number.is_none() || waiting.enrolment_phone(now).is_some()),
             sms_number,
             sms_sent: sms_sent.filter(|token| now < token.expires).map(SmsSent::from),
+            push,
             locked_until: waiting.locked_until(now),
             ran_out: matches!(named, Named::None | Named::RanOut),
             firm_name: waiting.employee.standing.firm.name.clone(),
@@ -185,13 +200,26 @@ impl Doorstep {
             // The next request under this token is told so.
             Standing::Overtaken => return Ok(Status::Pending),
         };
+        let named = self.named(&waiting, now).await?;
+        if matches!(named, Named::Verified) && self.is_approved(&waiting.live(session), now).await? {
+            return Ok(Status::Approved);
+        }
         if waiting.locked_until(now).is_some() {
             return Ok(Status::Locked);
         }
-        Ok(match self.named(&waiting, now).await? {
+        Ok(match named {
             Named::RanOut => Status::Expired,
+            Named::Open(challenge) if challenge.value.is_declined() => Status::Denied,
             Named::None | Named::Open(_) | Named::Verified => Status::Pending,
         })
+    }
+}
+
+impl Challenge {
+    fn is_declined(&self) -> bool {
+        self.push
+            .as_ref()
+            .is_some_and(|push| push.state == PushState::Denied)
     }
 }
 
@@ -223,6 +251,7 @@ impl View {
             totp: false,
             sms_number: None,
             sms_sent: None,
+            push: None,
             locked_until: None,
             ran_out: true,
             nothing_enrolled: false,

@@ -57,7 +57,7 @@ impl Means {
 
 impl Doorstep {
     /// Judges a token that was typed to confirm a change. What is right is spent in the directory before
-    /// this says so; the session stays as it is. A one-time passcode confirms nothing.
+    /// this says so; the session stays as it is. A recovery code does, a one-time passcode confirms nothing.
     ///
     /// # Errors
     /// Where store or directory cannot answer. What could not be judged is no failure.
@@ -75,15 +75,20 @@ impl Doorstep {
             Some(found) if found.value.login == *waiting.login() => found.value,
             _ => new_challenge(session, &waiting, now, now),
         };
-        if !self.could_judge(&waiting, &challenge) {
+        let typed = Typed::parse(typed);
+        let is_code = matches!(typed, Some(Typed::Passcode(_)));
+        if !is_code && !self.could_judge(&waiting, &challenge) {
             return Ok(Confirmation::NothingEnrolled);
         }
         let (left, locks_until) = match self.directory.reserve_attempt(waiting.login(), now).await? {
             Attempt::Granted { left, locks_until } => (left, locks_until),
             Attempt::Locked { until } => return Ok(Confirmation::Locked { until }),
         };
-        let typed = Typed::parse(typed).filter(|typed| matches!(typed, Typed::Digits(_)));
-        let fault = match self.judge(&waiting, &challenge, typed, now).await {
+        let judged = match typed {
+            Some(Typed::Passcode(code)) => self.judge_recovery_code(&waiting, &code, now).await,
+            other => self.judge(&waiting, &challenge, other, now).await,
+        };
+        let fault = match judged {
             Ok(judged @ (Judged::Right(factor) | Judged::RightElsewhere(factor))) => {
                 // A provider may have taken its time.
                 let waited = matches!(judged, Judged::RightElsewhere(_));
@@ -100,7 +105,7 @@ impl Doorstep {
                 self.release(&waiting, now).await;
                 return Ok(Confirmation::Unavailable);
             }
-            Ok(Judged::Passcode) => Fault::Wrong,
+            Ok(Judged::Passcode | Judged::Enrolment) => Fault::Wrong,
             Ok(Judged::Not(fault)) => fault,
             Err(unknown) => {
                 self.release(&waiting, now).await;
@@ -245,5 +250,6 @@ fn new_challenge(session: &LiveSession, waiting: &Waiting, now: Timestamp, expir
         expires,
         state: ChallengeState::Open,
         sms: Vec::new(),
+        push: None,
     }
 }

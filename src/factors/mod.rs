@@ -1,14 +1,21 @@
 //! The factors, one file each, and the challenge that they race in.
 //!
 //! A session that owes a factor is read anew from store and directory for each step ([`waiting`]). The page
-//! shows its [`challenge`]; [`send`] sends a token; [`verify`] judges what was typed ([`normalise`]) by
+//! shows its [`challenge`]; [`send`] sends a token, [`push`] a request to phones, which [`push_answer`]
+//! judges and [`collect`] turns into the way in; [`verify`] judges what was typed ([`normalise`]) by
 //! [`passcode`], [`totp`] and [`sms`], in this order, and at last by providers ([`vendor`]). [`confirm`] judges
 //! a token in the form of a change.
 
+pub mod browser;
 pub mod challenge;
+pub mod collect;
 pub mod confirm;
 pub mod normalise;
 pub mod passcode;
+pub mod push;
+pub mod push_answer;
+mod push_vendor;
+mod recovery;
 pub mod send;
 pub mod sms;
 pub mod totp;

@@ -60,7 +60,7 @@ impl Doorstep {
             let id = &challenge.value.id;
             return self.send_by_provider(&settings, sender, &waiting, id, now).await;
         }
-        let Some(phone) = waiting.sms_phone().filter(|_| settings.sms.is_some()) else {
+        let Some(phone) = waiting.number(now).filter(|_| settings.sms.is_some()) else {
             return Ok(SmsOutcome::NoNumber);
         };
         if let Some(until) = waiting.locked_until(now) {
@@ -219,6 +219,7 @@ mod tests {
             expires: now.plus(5 * GRACE),
             state: ChallengeState::Open,
             sms: Vec::new(),
+            push: None,
         };
         for id in ["1", "2", "3", "4", "5", "6", "7"] {
             challenge.keep(&SentToken {

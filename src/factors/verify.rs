@@ -13,7 +13,7 @@ use super::vendor::ByProviders;
 use super::waiting::{Named, Standing, TRIES, Waiting, too_busy};
 use crate::access::{Doorstep, Entry, LiveSession, Unknown};
 use crate::clock::Timestamp;
-use crate::directory::{Attempt, Spent};
+use crate::directory::{Attempt, PushOutcome, Spent};
 use crate::gate::FactorKind;
 use crate::sessions::{Challenge, ChallengeState, Level, Versioned};
 
@@ -83,6 +83,8 @@ pub(super) enum Judged {
     /// By a provider, which may have taken its time.
     RightElsewhere(FactorKind),
     Passcode,
+    /// A token of the enrolment window.
+    Enrolment,
     Not(Fault),
     /// A provider would have to judge it, and does not answer.
     Unjudged,
@@ -128,7 +130,8 @@ impl Doorstep {
         };
         let typed = Typed::parse(typed);
         let is_passcode = matches!(typed, Some(Typed::Passcode(_)));
-        if !is_passcode && !self.could_judge(&waiting, &challenge.value) {
+        let may_enrol = waiting.enrolment_phone(now).is_some();
+        if !is_passcode && !may_enrol && !self.could_judge(&waiting, &challenge.value) {
             return Ok(Verdict::NothingEnrolled);
         }
         let (left, locks_until) = match self.directory.reserve_attempt(waiting.login(), now).await? {
@@ -144,7 +147,14 @@ impl Doorstep {
                 self.release(&waiting, now).await;
                 Ok(Verdict::Unavailable)
             }
-            Ok(Judged::Passcode) => self.let_enrol(session, &waiting, now).await,
+            Ok(Judged::Passcode) => {
+                self.let_enrol(session, &waiting, "employee.passcode_used", now)
+                    .await
+            }
+            Ok(Judged::Enrolment) => {
+                self.let_enrol(session, &waiting, "employee.enrolment_sms_used", now)
+                    .await
+            }
             Ok(Judged::Not(fault)) => self.refuse(&waiting, fault, left, locks_until, now).await,
             Err(unknown) => {
                 self.release(&waiting, now).await;
@@ -156,6 +166,7 @@ impl Doorstep {
     pub(super) fn could_judge(&self, waiting: &Waiting, challenge: &Challenge) -> bool {
         let settings = self.settings.load();
         waiting.has_totp()
+            || waiting.can_push(&settings, &self.directory)
             || waiting
                 .sms_phone()
                 .is_some_and(|_| settings.sms.is_some() || !challenge.sms.is_empty())
@@ -165,7 +176,7 @@ impl Doorstep {
                 .is_empty()
     }
 
-    /// The first that fits judges: passcode (by shape), TOTP key, newest SMS token, then providers.
+    /// The first that fits judges: passcode or recovery code (by shape), TOTP key, newest SMS token, then providers.
     pub(super) async fn judge(
         &self,
         waiting: &Waiting,
@@ -176,12 +187,10 @@ impl Doorstep {
         let token = match typed {
             None => return Ok(Judged::Not(Fault::Wrong)),
             Some(Typed::Passcode(code)) => {
-                let spent = self.directory.spend_passcode(waiting.login(), &code, now).await?;
-                return Ok(if spent {
-                    Judged::Passcode
-                } else {
-                    Judged::Not(Fault::Wrong)
-                });
+                if self.directory.spend_passcode(waiting.login(), &code, now).await? {
+                    return Ok(Judged::Passcode);
+                }
+                return self.judge_recovery_code(waiting, &code, now).await;
             }
             Some(Typed::Digits(token)) => token,
         };
@@ -236,7 +245,7 @@ impl Doorstep {
         token: &Zeroizing<String>,
         now: Timestamp,
     ) -> Result<Judged, Unknown> {
-        let Some(to) = waiting.sms_phone() else {
+        let Some(to) = waiting.number(now) else {
             return Ok(Judged::Not(Fault::Wrong));
         };
         let binding = Binding {
@@ -256,10 +265,10 @@ impl Doorstep {
                 .directory
                 .spend(Spent::SmsToken, &sent.id, keep_until)
                 .await?;
-            return Ok(if spent {
-                Judged::Right(FactorKind::Sms)
-            } else {
-                Judged::Not(Fault::Used)
+            return Ok(match (spent, waiting.sms_phone()) {
+                (false, _) => Judged::Not(Fault::Used),
+                (true, Some(_)) => Judged::Right(FactorKind::Sms),
+                (true, None) => Judged::Enrolment,
             });
         }
         let used = self.directory.is_spent(Spent::SmsToken, &sent.id).await?;
@@ -299,10 +308,15 @@ impl Doorstep {
         factor: FactorKind,
         now: Timestamp,
     ) -> Result<Verdict, Unknown> {
+        let push = challenge.value.push.clone().filter(|push| push.is_pending(now));
         if !self.close(challenge, factor, now).await? {
             // It was right, only late: no failure.
             self.release(waiting, now).await;
             return Ok(Verdict::Overtaken);
+        }
+        if let Some(push) = push {
+            let overtaken = PushOutcome::Overtaken;
+            self.directory.settle_push(&push.id, overtaken, None).await?;
         }
         self.directory.note_verified(waiting.login(), now).await?;
         let event = waiting.event("factor.verified", json!({"factor": factor.as_str()}));
@@ -340,15 +354,17 @@ impl Doorstep {
         Err(too_busy())
     }
 
-    /// A passcode verifies nothing: it only lets its holder enrol a factor for a while.
+    /// A passcode, or an SMS of the enrolment window, verifies nothing: it only lets its holder enrol a factor
+    /// for a while.
     async fn let_enrol(
         &self,
         session: &LiveSession,
         waiting: &Waiting,
+        event: &'static str,
         now: Timestamp,
     ) -> Result<Verdict, Unknown> {
         self.release(waiting, now).await;
-        let event = waiting.event("employee.passcode_used", json!({}));
+        let event = waiting.event(event, json!({}));
         self.directory.audit(&event, now).await?;
         for _ in 0..TRIES {
             let current = match self.waiting(session, now).await? {

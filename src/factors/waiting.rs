@@ -92,6 +92,23 @@ impl Waiting {
             .filter(|_| self.allows(FactorKind::Sms))
     }
 
+    /// The number to which a token may go that only lets its holder enrol: in the firm's enrolment window, where
+    /// nothing else is set up and SMS signs nobody in. Numbers are set by an admin, an import or an approved
+    /// change, never by a password alone (I14).
+    pub(super) fn enrolment_phone(&self, now: Timestamp) -> Option<&Phone> {
+        let policy = &self.employee.standing.firm.policy;
+        let open = policy.enrolment_window.is_some_and(|until| now < until)
+            && !policy.allows(FactorKind::Sms)
+            && policy.allows(FactorKind::Totp)
+            && self.employee.factors.is_empty();
+        self.employee.usable_phone().filter(|_| open)
+    }
+
+    /// The number that a token may go to: to sign in, or to enrol.
+    pub(super) fn number(&self, now: Timestamp) -> Option<&Phone> {
+        self.sms_phone().or_else(|| self.enrolment_phone(now))
+    }
+
     /// Whether the firm allows this factor.
     pub(super) fn allows(&self, factor: FactorKind) -> bool {
         self.employee.standing.firm.policy.allows(factor)

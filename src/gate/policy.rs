@@ -178,6 +178,38 @@ pub struct EmployeeStanding {
     pub role: Role,
     /// The firm.
     pub firm: FirmStanding,
+    /// Remembered devices; read only where the firm's policy allows any.
+    pub devices: Vec<DeviceStanding>,
+}
+
+/// A remembered device as `decide` needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceStanding {
+    /// Which.
+    pub id: String,
+    /// When it was made.
+    pub made: Timestamp,
+    /// Worth nothing from then on.
+    pub expires: Timestamp,
+    /// Under which epoch of the employee.
+    pub employee_epoch: i64,
+    /// Under which epoch of the firm.
+    pub firm_epoch: i64,
+}
+
+impl EmployeeStanding {
+    /// Whether a device is still remembered: not run out, within what the firm allows now, and made under the
+    /// epochs that hold now.
+    pub fn remembers(&self, device: &str, now: Timestamp) -> bool {
+        let seconds = self.firm.policy.remember_device.unwrap_or(0);
+        self.devices.iter().any(|one| {
+            one.id == device
+                && now < one.expires
+                && now < one.made.plus(Duration::from_secs(seconds))
+                && one.employee_epoch == self.epoch
+                && one.firm_epoch == self.firm.epoch
+        })
+    }
 }
 
 /// A named exception to I1: judged anew on every request, raises no level, opens no own page.
@@ -187,6 +219,8 @@ pub enum Exception {
     BreakGlass,
     /// The request comes from one of the firm's networks.
     Network,
+    /// The login came from a device that is remembered.
+    RememberedDevice,
     /// `unknown_employee = "pass"` and nobody of that name is in the directory.
     UnknownEmployee,
 }
@@ -197,6 +231,7 @@ impl Exception {
         match self {
             Self::BreakGlass => "break_glass",
             Self::Network => "network",
+            Self::RememberedDevice => "remembered_device",
             Self::UnknownEmployee => "unknown_employee",
         }
     }

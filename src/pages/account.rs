@@ -13,7 +13,7 @@ use super::layout::{self, Shell};
 use super::moment::Moment;
 use super::refusal::Stop;
 use crate::access::LiveSession;
-use crate::directory::{Employee, RevokeScope};
+use crate::directory::{Employee, RememberedDevice, RevokeScope};
 use crate::gate::FactorKind;
 use crate::sessions::{Level, SessionFilter, SessionRecord};
 
@@ -28,15 +28,32 @@ pub(super) struct AccountPage<'a> {
     pub firm: &'a str,
     pub factors: Vec<FactorRow>,
     pub may_add: bool,
+    pub may_add_phone: bool,
+    /// Recovery codes left; `None` where the firm does not use them.
+    pub codes: Option<u32>,
+    pub devices: Vec<DeviceRow>,
     pub sessions: Vec<SessionRow>,
     pub csrf: &'a str,
 }
 
 /// A factor as a line.
 pub(super) struct FactorRow {
+    /// Where it can be removed here.
+    pub id: Option<String>,
     pub name: String,
     pub kind: &'static str,
     pub since: Option<Moment>,
+    /// A phone that is asked: it can be renamed and removed.
+    pub phone: Option<String>,
+}
+
+/// A remembered device as a line.
+pub(super) struct DeviceRow {
+    pub id: String,
+    pub browser: String,
+    pub address: String,
+    pub used: Moment,
+    pub until: Moment,
 }
 
 /// A session as a line.
@@ -80,6 +97,8 @@ async fn page(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
             sessions.push(SessionRow::of(&record, session));
         }
     }
+    let directory = &desk.door.directory;
+    let devices = directory.remembered_devices(&holder.login, desk.now()).await?;
     let mut shell = Shell::new(desk.portal(), "Your account");
     shell.wide = true;
     let page = AccountPage {
@@ -88,7 +107,13 @@ async fn page(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
         name: &employee.standing.name,
         firm: &employee.standing.firm.name,
         factors: factor_rows(&employee),
+        may_add_phone: employee.standing.firm.policy.allows(FactorKind::Push),
         may_add: employee.standing.firm.policy.allows(FactorKind::Totp),
+        codes: match employee.standing.firm.policy.allows(FactorKind::RecoveryCode) {
+            true => Some(desk.door.directory.recovery_codes_left(&holder.login).await?),
+            false => None,
+        },
+        devices: devices.into_iter().map(DeviceRow::of).collect(),
         sessions,
         csrf: &session.token.form_token(),
     };
@@ -127,14 +152,18 @@ impl Desk {
 
 fn factor_rows(employee: &Employee) -> Vec<FactorRow> {
     let phone = employee.usable_phone().map(|phone| FactorRow {
+        id: None,
         name: phone.masked(),
         kind: "tokens by SMS",
         since: None,
+        phone: None,
     });
     let enrolled = employee.factors.iter().map(|factor| FactorRow {
+        id: Some(factor.id.clone()),
         name: factor.name.clone(),
         kind: kind_in_words(factor.kind),
         since: Some(Moment::day(factor.added)),
+        phone: (factor.kind == FactorKind::Push).then(|| factor.id.clone()),
     });
     enrolled.chain(phone).collect()
 }
@@ -146,6 +175,18 @@ fn kind_in_words(kind: FactorKind) -> &'static str {
         FactorKind::Totp => "keys from an app",
         FactorKind::Passkey => "passkey",
         FactorKind::RecoveryCode => "recovery codes",
+    }
+}
+
+impl DeviceRow {
+    fn of(device: RememberedDevice) -> Self {
+        Self {
+            id: device.id,
+            browser: device.browser,
+            address: device.address,
+            used: Moment::day(device.used),
+            until: Moment::day(device.expires),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::{CHALLENGE, Told};
 use crate::access::{Entry, LiveSession};
 use crate::clock::Timestamp;
 use crate::factors::challenge::{Opening, SmsOutcome, Verdict, View};
+use crate::factors::push::{Asked, PushSent};
 use crate::sessions::Level;
 
 type Answer = Result<http::Response<Bytes>, Stop>;
@@ -40,6 +41,11 @@ pub(super) async fn sms(desk: Desk, request: Request) -> Response {
     desk.finish(sent(&desk, request).await)
 }
 
+/// POST `challenge/push`: by a click, or by the page itself where the challenge has just opened (`auto`).
+pub(super) async fn push(desk: Desk, request: Request) -> Response {
+    desk.finish(pushed(&desk, request).await)
+}
+
 /// POST `challenge/verify`.
 pub(super) async fn verify(desk: Desk, request: Request) -> Response {
     desk.finish(verified(&desk, request).await)
@@ -48,6 +54,7 @@ pub(super) async fn verify(desk: Desk, request: Request) -> Response {
 async fn page(desk: &Desk) -> Answer {
     let session = &*match desk.crossing().await? {
         Crossing::Owed(session) => session,
+        Crossing::Entered(entry) => return Ok(desk.enter(&entry)),
         Crossing::Open(onward) => return Ok(see_other(&onward)),
     };
     let opening = desk.door.challenge_for(session, false, desk.now()).await?;
@@ -70,6 +77,7 @@ async fn reopened(desk: &Desk, request: Request) -> Answer {
     desk.posted(request).await?;
     let session = &*match desk.crossing().await? {
         Crossing::Owed(session) => session,
+        Crossing::Entered(entry) => return Ok(desk.enter(&entry)),
         Crossing::Open(onward) => return Ok(desk.through(&onward)),
     };
     let opening = desk.door.challenge_for(session, true, desk.now()).await?;
@@ -81,6 +89,7 @@ async fn sent(desk: &Desk, request: Request) -> Answer {
     desk.posted(request).await?;
     let session = &*match desk.crossing().await? {
         Crossing::Owed(session) => session,
+        Crossing::Entered(entry) => return Ok(desk.enter(&entry)),
         Crossing::Open(onward) => return Ok(desk.through(&onward)),
     };
     let now = desk.now();
@@ -104,10 +113,40 @@ async fn sent(desk: &Desk, request: Request) -> Answer {
     Ok(desk.problem(status, word, session, &view, problem))
 }
 
+async fn pushed(desk: &Desk, request: Request) -> Answer {
+    let (_, fields) = desk.posted(request).await?;
+    let session = &*match desk.crossing().await? {
+        Crossing::Owed(session) => session,
+        Crossing::Entered(entry) => return Ok(desk.enter(&entry)),
+        Crossing::Open(onward) => return Ok(desk.through(&onward)),
+    };
+    let asked = if fields.get("auto").is_some() {
+        Asked::ByItself
+    } else {
+        Asked::Clicked
+    };
+    let now = desk.now();
+    let sent = desk.door.send_push(session, asked, &desk.browser, now).await?;
+    let (status, word, problem) = match sent {
+        // Held: the page goes on offering the button.
+        PushSent::Sent | PushSent::Held => return Ok(desk.moved_to("sent", CHALLENGE)),
+        PushSent::Over => return desk.ran_out(session).await,
+        PushSent::Limited { until } => {
+            let wait = Wait::until(until, now);
+            let word = ("limited", Some(wait.seconds));
+            (StatusCode::TOO_MANY_REQUESTS, word, Problem::AskedTooOften(wait))
+        }
+        PushSent::NoPhone => (StatusCode::FORBIDDEN, ("no_phone", None), Problem::NoPhone),
+    };
+    let view = desk.view(session).await?;
+    Ok(desk.problem(status, word, session, &view, problem))
+}
+
 async fn verified(desk: &Desk, request: Request) -> Answer {
     let (_, fields) = desk.posted(request).await?;
     let session = &*match desk.crossing().await? {
         Crossing::Owed(session) => session,
+        Crossing::Entered(entry) => return Ok(desk.enter(&entry)),
         Crossing::Open(onward) => return Ok(desk.through(&onward)),
     };
     let typed = fields.get("token").unwrap_or_default();

@@ -8,6 +8,7 @@ use super::layout::{self, Shell};
 use super::moment::{Moment, in_words, seconds_until};
 use crate::clock::Timestamp;
 use crate::factors::challenge::{SmsSent, View};
+use crate::factors::push::{PushShown, PushView};
 
 /// A wait of up to so many seconds is counted down; a longer one names its end.
 const SOON: u64 = 60;
@@ -22,6 +23,8 @@ pub(super) enum Problem {
     ProviderDown,
     /// There is no number to send to.
     NoNumber,
+    /// There is no phone to ask.
+    NoPhone,
     /// No challenge is opened for a while.
     AskedTooOften(Wait),
     /// The token is not right; tries left, in words.
@@ -75,6 +78,7 @@ impl Problem {
             Self::SmsDown => "SMS is not available",
             Self::ProviderDown => "The token could not be checked",
             Self::NoNumber => "No number for an SMS",
+            Self::NoPhone => "No phone to ask",
             Self::AskedTooOften(_) => "Asked too often",
             Self::Wrong { .. } => "That token is not right",
             Self::Expired => "That token ran out",
@@ -94,6 +98,8 @@ struct ChallengePage<'a> {
     sent: Option<Sent<'a>>,
     on_field: bool,
     described_by: Option<String>,
+    /// For how long a request to a phone could be answered.
+    push_life: String,
 }
 
 /// A token that is on its way, as the page tells it.
@@ -154,6 +160,11 @@ pub(super) fn challenge_page(
         sent,
         on_field,
         described_by: (!described_by.is_empty()).then(|| described_by.join(" ")),
+        push_life: view
+            .push
+            .as_ref()
+            .map(|push| in_words(push.life))
+            .unwrap_or_default(),
         problem,
     };
     layout::page(status, &page)
@@ -166,6 +177,15 @@ fn title(view: &View, problem: Option<&Problem>, locked: bool, sent: bool) -> &'
         None if view.ran_out => "That took too long",
         None if view.nothing_enrolled => "No second factor set up",
         None if sent => "Token sent to your phone",
-        None => "Confirm it is you",
+        None => title_of_push(view.push.as_ref()),
+    }
+}
+
+fn title_of_push(push: Option<&PushView>) -> &'static str {
+    match push.map(|push| push.state) {
+        Some(PushShown::Sent | PushShown::NotDelivered) => "Approve on your phone",
+        Some(PushShown::Denied) => "Declined on your phone",
+        Some(PushShown::Expired) => "The request ran out",
+        Some(PushShown::Ready { .. }) | None => "Confirm it is you",
     }
 }

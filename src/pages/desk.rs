@@ -12,10 +12,12 @@ use http::request::Parts;
 use super::body::{self, Fields};
 use super::refusal::Stop;
 use super::{CHALLENGE, Told, proof, told};
-use crate::access::{Doorstep, LiveSession, Settings, Visitor, Who};
+use crate::access::{Doorstep, Entry, LiveSession, Settings, Visitor, Who};
 use crate::clock::Timestamp;
 use crate::config::UnknownEmployee;
 use crate::directory::Actor;
+use crate::factors::browser::browser;
+use crate::factors::collect::Collected;
 use crate::gate::decide::still_stands;
 use crate::gate::policy::PasswordSuffices;
 use crate::gate::{Asker, EmployeeStanding};
@@ -30,12 +32,16 @@ pub(super) struct Desk {
     /// The answer is to be JSON.
     pub json: bool,
     changes: bool,
+    /// The browser that asks, roughly.
+    pub browser: String,
 }
 
 /// What lies before somebody at the challenge.
 pub(super) enum Crossing {
     /// A second factor is owed by this session.
     Owed(Box<LiveSession>),
+    /// It was just proven on a phone: the way in.
+    Entered(Box<Entry>),
     /// Nothing is: this is where they wanted to go.
     Open(String),
 }
@@ -66,6 +72,7 @@ impl FromRequestParts<Arc<Doorstep>> for Desk {
             settings,
             json: body::wants_json(&parts.headers),
             changes: !parts.method.is_safe(),
+            browser: browser_of(&parts.headers),
         })
     }
 }
@@ -137,7 +144,11 @@ impl Desk {
                 return Err(Told::Retry.into());
             }
         }
-        Ok(Crossing::Owed(session))
+        match self.door.collect(&session, self.now()).await? {
+            Collected::Nothing => Ok(Crossing::Owed(session)),
+            Collected::Entry(entry) => Ok(Crossing::Entered(entry)),
+            Collected::Overtaken => Err(Told::Retry.into()),
+        }
     }
 
     fn without_standing<'a>(&self, session: &'a LiveSession, holder: &Holder) -> Result<Stage<'a>, Stop> {
@@ -194,6 +205,12 @@ impl Desk {
         };
         answer.map(Body::from).into_response()
     }
+}
+
+/// Who asks, for people to recognise.
+fn browser_of(headers: &http::HeaderMap) -> String {
+    let agent = headers.get(http::header::USER_AGENT);
+    browser(agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default())
 }
 
 /// Whether a session's second factor is verified, under the policy that the firm has now.

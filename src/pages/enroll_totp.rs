@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::Told;
 use super::body::Fields;
+use super::confirm::{ConfirmField, Unconfirmed};
 use super::desk::Desk;
 use super::layout::{self, Shell};
 use super::refusal::Stop;
@@ -58,6 +59,8 @@ pub(super) struct EnrolPage<'a> {
     pub error: Option<&'a str>,
     /// The number that a reset suspended, masked.
     pub suspended: Option<String>,
+    /// What confirms the change; `None` where adding is also proving.
+    pub proof: Option<ConfirmField>,
 }
 
 /// GET `enroll/totp`.
@@ -72,7 +75,7 @@ pub(super) async fn add(desk: Desk, request: Request) -> Response {
 
 async fn offer(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
     let enrolling = Enrolling::of(desk).await?;
-    enrolling.page(desk, &Offer::new(desk.now()), None)
+    enrolling.page(desk, &Offer::new(desk.now()), None, None).await
 }
 
 async fn added(desk: &Desk, request: Request) -> Result<http::Response<Bytes>, Stop> {
@@ -81,14 +84,23 @@ async fn added(desk: &Desk, request: Request) -> Result<http::Response<Bytes>, S
     let now = desk.now();
     let sealed = fields.get("sealed").unwrap_or_default();
     let Some(offer) = Offer::open(sealed, &enrolling.session.token, now) else {
-        return enrolling.page(desk, &Offer::new(now), Some(TOO_LATE));
+        return enrolling.page(desk, &Offer::new(now), Some(TOO_LATE), None).await;
     };
+    if !enrolling.first && fields.get("send").is_some() {
+        let refused = desk.confirm(enrolling.session, &fields).await?.err();
+        return enrolling.page(desk, &offer, None, refused).await;
+    }
     let typed = fields.get("token").unwrap_or_default();
     let Some(step) = check(&offer, enrolling.shape, typed, now) else {
-        return enrolling.page(desk, &offer, Some(WRONG));
+        return enrolling.page(desk, &offer, Some(WRONG), None).await;
     };
+    if !enrolling.first
+        && let Err(refused) = desk.confirm(enrolling.session, &fields).await?
+    {
+        return enrolling.page(desk, &offer, None, Some(refused)).await;
+    }
     if !enrolling.take(desk, &offer).await? {
-        return enrolling.page(desk, &Offer::new(now), Some(USED));
+        return enrolling.page(desk, &Offer::new(now), Some(USED), None).await;
     }
     enrolling.add(desk, &offer, step, &fields).await
 }
@@ -171,7 +183,13 @@ impl<'a> Enrolling<'a> {
         }
     }
 
-    fn page(&self, desk: &Desk, offer: &Offer, error: Option<&str>) -> Result<http::Response<Bytes>, Stop> {
+    async fn page(
+        &self,
+        desk: &Desk,
+        offer: &Offer,
+        error: Option<&str>,
+        refused: Option<Unconfirmed>,
+    ) -> Result<http::Response<Bytes>, Stop> {
         let login = self.employee.standing.login.as_str();
         let Some((uri, secret)) = otpauth(&*offer.secret, &self.shape, desk.portal(), login) else {
             tracing::error!("no otpauth address can be made for an employee");
@@ -186,6 +204,11 @@ impl<'a> Enrolling<'a> {
             .phone
             .as_ref()
             .filter(|_| self.employee.phone_suspended);
+        let proof = if self.first {
+            None
+        } else {
+            Some(desk.confirm_field(self.session, refused).await?)
+        };
         let title = error.map_or("Add an authenticator app", |_| "Not added yet");
         let page = EnrolPage {
             shell: Shell::new(desk.portal(), title),
@@ -197,15 +220,34 @@ impl<'a> Enrolling<'a> {
             sealed: offer.seal(&self.session.token),
             error,
             suspended: suspended.map(crate::directory::Phone::masked),
+            proof,
         };
-        let status = error.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY);
-        Ok(layout::page(status, &page))
+        match &page.proof {
+            Some(proof) if error.is_none() => Ok(proof.answer(&page)),
+            _ => {
+                let status = error.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY);
+                Ok(layout::page(status, &page))
+            }
+        }
     }
 }
 
 impl Desk {
+    /// Whoever verified a factor within 10 minutes: they may change what is their own (I14).
+    pub(super) fn fresh(&self) -> Result<(&LiveSession, &Holder), Stop> {
+        let (session, now) = (self.verified()?, self.now());
+        match &session.stored.record.level {
+            Level::SecondFactor { holder, verified, .. }
+                if now < verified.plus(FRESH) && *verified <= now.plus(CLOCKS_APART) =>
+            {
+                Ok((session, holder))
+            }
+            _ => Err(Stop::NotFresh(session.token.form_token())),
+        }
+    }
+
     /// Who may add a factor: verified within 10 minutes, or let in this far by a one-time passcode (I14).
-    fn may_enrol(&self) -> Result<(&LiveSession, &Holder, bool), Stop> {
+    pub(super) fn may_enrol(&self) -> Result<(&LiveSession, &Holder, bool), Stop> {
         let now = self.now();
         self.stage()?;
         let session = self.session()?;
@@ -215,13 +257,9 @@ impl Desk {
                 may_enrol_until: Some(until),
                 ..
             } if now < *until => Ok((session, holder, true)),
-            Level::SecondFactor { holder, verified, .. } => {
-                self.verified()?;
-                let fresh = now < verified.plus(FRESH) && *verified <= now.plus(CLOCKS_APART);
-                if fresh {
-                    return Ok((session, holder, false));
-                }
-                Err(Stop::NotFresh(session.token.form_token()))
+            Level::SecondFactor { holder, .. } => {
+                self.fresh()?;
+                Ok((session, holder, false))
             }
             _ => {
                 self.verified()?;
@@ -286,7 +324,7 @@ fn otpauth(secret: &[u8], shape: &TotpShape, portal: &str, login: &str) -> Optio
     Some((totp.to_url().ok()?, groups.join(" ")))
 }
 
-fn qr_code(uri: &str) -> Option<String> {
+pub(super) fn qr_code(uri: &str) -> Option<String> {
     let code = qrcode::QrCode::new(uri).ok()?;
     let image = code.render::<svg::Color<'_>>().min_dimensions(232, 232).build();
     Some(format!("data:image/svg+xml;base64,{}", STANDARD.encode(image)))
@@ -315,6 +353,7 @@ pub(super) fn sample(portal: &str, error: Option<&str>) -> http::Response<Bytes>
         sealed: "sealed".into(),
         error,
         suspended: Some("+1 ••• ••• 0102".into()),
+        proof: None,
     };
     layout::page(StatusCode::OK, &page)
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 
-use super::account::{AccountPage, FactorRow, SessionRow};
+use super::account::{AccountPage, DeviceRow, FactorRow, SessionRow};
 use super::challenge_page::{Problem, Wait, challenge_page};
 use super::layout::{self, Shell};
 use super::moment::Moment;
@@ -26,6 +26,7 @@ fn view() -> View {
         totp: true,
         sms_number: Some("+1 ••• ••• 0102".into()),
         sms_sent: None,
+        push: None,
         locked_until: None,
         ran_out: false,
         nothing_enrolled: false,
@@ -62,9 +63,11 @@ fn refused(what: Told) -> Response<Bytes> {
 
 fn account() -> Response<Bytes> {
     let factor = |name: &str, kind, since| FactorRow {
+        id: Some("7".into()),
         name: name.into(),
         kind,
         since,
+        phone: None,
     };
     let session = |address: &str, here| SessionRow {
         address: address.into(),
@@ -84,6 +87,15 @@ fn account() -> Response<Bytes> {
             factor("Authenticator app", "keys from an app", Some(Moment::day(NOW))),
             factor("+1 ••• ••• 0102", "tokens by SMS", None),
         ],
+        may_add_phone: true,
+        codes: Some(7),
+        devices: vec![DeviceRow {
+            id: "1".into(),
+            browser: "Firefox on Linux".into(),
+            address: "203.0.113.7".into(),
+            used: Moment::day(NOW),
+            until: Moment::day(later(30 * 86_400)),
+        }],
         may_add: true,
         sessions: vec![
             session("192.0.2.7", true),

@@ -1,19 +1,27 @@
 //! What people see below `/.doorstep/`, and the pages by which a request is refused.
 
 mod account;
+mod account_phones;
 mod admin;
 mod assets;
 mod body;
 mod callbacks;
 mod challenge;
 mod challenge_page;
+mod confirm;
 mod desk;
+mod enroll_push;
 mod enroll_totp;
 mod layout;
 mod logout;
+mod lost_phone;
 mod moment;
+mod phone;
+mod phone_proof;
 mod proof;
+mod recovery;
 mod refusal;
+mod removal;
 mod router;
 mod told;
 mod watch;

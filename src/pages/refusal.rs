@@ -112,7 +112,7 @@ impl Stop {
             ),
             Self::FactorNotAllowed => (
                 "Not in use here",
-                "Your firm does not use keys from an authenticator app. Ask your admin what to use.",
+                "Your firm does not use this kind of second factor. Ask your admin what to use.",
             ),
             Self::NotAdmin => ("For admins only", "Your firm’s admins manage employees here."),
             Self::NotForYourself => (

@@ -9,7 +9,10 @@ use axum::routing::{get, post};
 
 use super::desk::Desk;
 use super::refusal::Stop;
-use super::{Told, account, admin, assets, callbacks, challenge, enroll_totp, logout, watch};
+use super::{
+    Told, account, account_phones, admin, assets, callbacks, challenge, enroll_push, enroll_totp, logout,
+    lost_phone, phone, recovery, removal, watch,
+};
 use crate::access::Doorstep;
 
 /// The router of all own addresses. A request carries an `Arc<Visitor>` in its extensions; one that does
@@ -21,6 +24,7 @@ pub fn router(door: Arc<Doorstep>) -> Router {
             get(challenge::show).post(challenge::reopen),
         )
         .route("/.doorstep/challenge/sms", post(challenge::sms))
+        .route("/.doorstep/challenge/push", post(challenge::push))
         .route("/.doorstep/challenge/verify", post(challenge::verify))
         .route("/.doorstep/challenge/status", get(watch::status))
         .route("/.doorstep/challenge/events", get(watch::events))
@@ -28,8 +32,38 @@ pub fn router(door: Arc<Doorstep>) -> Router {
             "/.doorstep/enroll/totp",
             get(enroll_totp::show).post(enroll_totp::add),
         )
+        .route(
+            "/.doorstep/enroll/push",
+            get(enroll_push::show).post(enroll_push::make),
+        )
+        .route("/.doorstep/enroll/push/status", get(enroll_push::status))
+        .route("/.doorstep/phone", get(phone::slash))
+        .route("/.doorstep/phone/", get(phone::show))
+        .route("/.doorstep/phone/{name}", get(phone::file))
+        .route("/.doorstep/phone/register", post(phone::register))
+        .route("/.doorstep/phone/subscribe", post(phone::subscribe))
+        .route("/.doorstep/phone/pending", post(phone::pending))
+        .route("/.doorstep/phone/answer", post(phone::answer))
+        .route("/.doorstep/account/phone", post(account_phones::change))
         .route("/.doorstep/callbacks/authy", post(callbacks::authy))
         .route("/.doorstep/callbacks/twilio", post(callbacks::twilio))
+        .route(
+            "/.doorstep/enroll/recovery",
+            get(recovery::show).post(recovery::make),
+        )
+        .route(
+            "/.doorstep/account/remove",
+            get(removal::show).post(removal::remove),
+        )
+        .route(
+            "/.doorstep/lost-phone",
+            get(lost_phone::show).post(lost_phone::ask),
+        )
+        .route(
+            "/.doorstep/lost-phone/cancel",
+            get(lost_phone::cancel_page).post(lost_phone::cancel),
+        )
+        .route("/.doorstep/account/forget", post(removal::forget))
         .route("/.doorstep/account", get(account::show))
         .route("/.doorstep/account/sign-out", post(account::sign_out))
         .merge(admin::routes())

@@ -49,6 +49,7 @@ pub(super) async fn events(mut desk: Desk) -> Response {
         session,
         client: desk.visitor.client,
         told: None,
+        push: None,
         looks: 0,
     };
     let mut response = Sse::new(watch.stream()).into_response();
@@ -60,6 +61,7 @@ pub(super) async fn events(mut desk: Desk) -> Response {
 
 async fn standing(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
     let value = match desk.crossing().await? {
+        Crossing::Entered(entry) => return Ok(desk.enter(&entry)),
         Crossing::Open(onward) => verified(&onward),
         Crossing::Owed(session) => pending(&desk.door.challenge_status(&session, desk.now()).await?),
     };
@@ -73,6 +75,9 @@ fn verified(location: &str) -> Value {
 fn pending(status: &Status) -> Value {
     let word = match status {
         Status::Pending => "pending",
+        Status::Denied => "denied",
+        // Told by the caller, with where it leads; in between it only waits to be collected.
+        Status::Approved => "pending",
         Status::Expired => "expired",
         Status::Locked => "locked",
     };
@@ -85,6 +90,8 @@ struct Watch {
     session: LiveSession,
     client: IpAddr,
     told: Option<Value>,
+    /// How a request to phones stands, as it was told last.
+    push: Option<&'static str>,
     looks: u32,
 }
 
@@ -93,33 +100,41 @@ impl Watch {
     /// it ends.
     fn stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
         stream::unfold(Some(self), |watch| async move {
-            let (value, watch) = watch?.next().await?;
-            let event = Event::default().retry(EVERY).data(value.to_string());
+            let (event, watch) = watch?.next().await?;
             Some((Ok(event), watch))
         })
     }
 
     /// What is to be told next, and whether there may be more.
-    async fn next(mut self) -> Option<(Value, Option<Self>)> {
+    async fn next(mut self) -> Option<(Event, Option<Self>)> {
         while self.looks < LOOKS {
             if self.looks > 0 {
                 tokio::time::sleep(EVERY).await;
             }
             self.looks += 1;
             // Whoever cannot be asked says nothing: the stream ends, and the browser asks again (I9).
-            let now = self.look().await.ok()??;
+            let (now, push) = self.look().await.ok()??;
+            if self.told.as_ref() == Some(&now) && push.is_some() && self.push != push {
+                // Under a name of its own: it changes nothing of how the challenge stands.
+                self.push = push;
+                let event = Event::default()
+                    .event("push")
+                    .data(json!({"push": push}).to_string());
+                return Some((event, Some(self)));
+            }
             if self.told.as_ref() == Some(&now) {
                 continue;
             }
             let last = self.told.is_some() || now["status"] != "pending";
             self.told = Some(now.clone());
-            return Some((now, (!last).then_some(self)));
+            let event = Event::default().retry(EVERY).data(now.to_string());
+            return Some((event, (!last).then_some(self)));
         }
         None
     }
 
     /// How the challenge stands now; `None`: the session is over.
-    async fn look(&self) -> Result<Option<Value>, Unknown> {
+    async fn look(&self) -> Result<Option<(Value, Option<&'static str>)>, Unknown> {
         let now = self.door.now();
         let id = self.session.token.id();
         // Not by `who`: what the browser receives is no use of its session (I13).
@@ -140,8 +155,13 @@ impl Watch {
             standing,
         };
         if may_pass(&session, self.client, now) {
-            return Ok(Some(verified(&self.door.onward(&session)?)));
+            return Ok(Some((verified(&self.door.onward(&session)?), None)));
         }
-        Ok(Some(pending(&self.door.challenge_status(&session, now).await?)))
+        let push = self.door.push_word(&session, now).await?;
+        let value = match self.door.challenge_status(&session, now).await? {
+            Status::Approved => verified(&self.door.onward(&session)?),
+            status => pending(&status),
+        };
+        Ok(Some((value, push)))
     }
 }

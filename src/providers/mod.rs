@@ -10,6 +10,7 @@ mod duo_signature;
 mod file;
 mod http;
 mod line;
+mod public_address;
 mod signature;
 #[cfg(test)]
 pub mod simulators;
@@ -19,6 +20,7 @@ mod twilio;
 #[cfg(test)]
 mod vector_tests;
 mod verify;
+pub mod web_push;
 
 use std::sync::Arc;
 

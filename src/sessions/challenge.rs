@@ -48,6 +48,64 @@ pub struct SentToken {
     pub shown_number: String,
 }
 
+/// A request that went to an employee's phones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentPush {
+    /// Names the request: what a phone's approval is bound to. Not a secret.
+    pub id: String,
+    /// What the login page shows and the phone has to type.
+    pub digits: String,
+    /// To which phones.
+    pub devices: Vec<PushDevice>,
+    /// When it was sent.
+    pub sent: Timestamp,
+    /// Cannot be answered from then on.
+    pub expires: Timestamp,
+    /// From which browser somebody signs in, roughly.
+    pub browser: String,
+    /// Whether any phone could be woken or has asked; `None`: not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<bool>,
+    /// Wrong numbers typed on phones.
+    #[serde(default)]
+    pub wrong: u32,
+    /// How it stands.
+    pub state: PushState,
+}
+
+/// A phone that a request went to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushDevice {
+    /// The factor's id.
+    pub id: String,
+    /// What its owner calls it.
+    pub name: String,
+}
+
+/// How a request to phones stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "push", rename_all = "snake_case")]
+pub enum PushState {
+    /// Nobody has answered.
+    Pending,
+    /// Declined: final, until somebody asks for another one.
+    Denied,
+    /// Approved; the next request under the waiting session's token collects that.
+    Approved {
+        /// On which phone.
+        device: String,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl SentPush {
+    /// Whether it waits for an answer at `now`.
+    pub fn is_pending(&self, now: Timestamp) -> bool {
+        self.state == PushState::Pending && now < self.expires
+    }
+}
+
 /// One attempt to prove a second factor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge {
@@ -64,4 +122,23 @@ pub struct Challenge {
     /// The tokens sent by SMS, newest first; only the newest is valid, the older ones (4 at most) are kept
     /// to tell "ran out" from "wrong".
     pub sms: Vec<SentToken>,
+    /// The newest request to phones, if one went out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<SentPush>,
+}
+
+impl Challenge {
+    /// By which phone it was verified, if by one.
+    pub fn approved_by(&self) -> Option<&str> {
+        match (&self.state, self.push.as_ref().map(|push| &push.state)) {
+            (
+                ChallengeState::Verified {
+                    factor: FactorKind::Push,
+                    ..
+                },
+                Some(PushState::Approved { device, .. }),
+            ) => Some(device),
+            _ => None,
+        }
+    }
 }

@@ -315,6 +315,10 @@ fn second_factor(config: &Config) -> Vec<String> {
         "A challenge stays open for {}. Five wrong tokens in a row lock an employee's tokens for a minute, then longer.",
         show_duration(factors.challenge_ttl)
     ));
+    say.push(format!(
+        "A new number that an employee asks for counts {} after an admin or a recovery code has said yes, and never without.",
+        show_duration(factors.phone_change_hold)
+    ));
     let mut without = vec![
         "employees of a firm whose two-factor is off",
         "employees of a firm under break-glass (until it ends)",

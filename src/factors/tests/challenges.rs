@@ -171,6 +171,7 @@ async fn the_page_shows_what_the_tech_has_and_the_firm_allows() {
         totp: false,
         sms_number: None,
         sms_sent: None,
+        push: None,
         locked_until: None,
         ran_out: false,
         nothing_enrolled: false,

@@ -343,6 +343,7 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
                 },
             }),
             challenge_ttl: 5 * MINUTE,
+            phone_change_hold: 72 * 60 * MINUTE,
         },
         limits: Limits {
             failed_passwords_per_login: per(20, 10 * MINUTE),

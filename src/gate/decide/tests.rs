@@ -112,6 +112,7 @@ fn standing(says: Says, stands: Stands) -> Option<EmployeeStanding> {
         _ => TwoFactor::default(),
     };
     Some(EmployeeStanding {
+        devices: Vec::new(),
         login: Login::parse(if stands == Stands::SomebodyElse {
             "boss"
         } else {

@@ -42,6 +42,19 @@ function submitsWhenFilled(field) {
   addEventListener('pageshow', () => { field.form.sent = false; });
 }
 
+async function put(answer, ids) {
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  const parts = ids.map((id) => [document.getElementById(id), page.getElementById(id)]);
+  if (parts.some(([, fresh]) => !fresh)) throw answer;
+  document.title = page.title;
+  for (const [old, fresh] of parts) {
+    old.replaceChildren(...fresh.childNodes);
+    if (fresh.dataset.state !== undefined) old.dataset.state = fresh.dataset.state;
+    dress(old);
+    all('form[data-swap]', old).forEach(swaps);
+  }
+}
+
 function swaps(form) {
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
@@ -49,29 +62,52 @@ function swaps(form) {
     form.busy = true;
     try {
       const body = new URLSearchParams(new FormData(form));
+      if (form.dataset.auto !== undefined && !event.submitter) body.set('auto', '1');
       const answer = await fetch(form.action, { method: 'POST', body, headers: { Accept: 'text/html' } });
-      const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-      const parts = form.dataset.swap.split(' ').map((id) => [document.getElementById(id), page.getElementById(id)]);
-      if (parts.some(([, fresh]) => !fresh)) throw answer;
-      document.title = page.title;
-      for (const [old, fresh] of parts) {
-        old.replaceChildren(...fresh.childNodes);
-        dress(old);
-        all('form[data-swap]', old).forEach(swaps);
-      }
+      await put(answer, form.dataset.swap.split(' '));
       document.getElementById('token').focus();
+      if (!watching) all('[data-watch]').forEach((one) => watch(one.dataset.watch));
     } catch {
       location.assign('/.doorstep/challenge');
     }
   });
 }
 
+let watching = false;
 function watch(base) {
   const events = new EventSource(base + '/events');
+  watching = true;
+  // Where the stream is cut for good, asking again and again does as well.
+  events.onerror = () => {
+    if (events.readyState === EventSource.CLOSED) setTimeout(poll, 3000);
+  };
+  const poll = async () => {
+    try {
+      const { status, location: to } = await (await fetch(base + '/status')).json();
+      if (status === 'verified') location.assign(to || base);
+      else setTimeout(poll, 3000);
+    } catch {
+      setTimeout(poll, 3000);
+    }
+  };
+  const refresh = async () => {
+    try {
+      await put(await fetch(base, { headers: { Accept: 'text/html' } }), ['push']);
+    } catch {
+      location.assign(base);
+    }
+  };
+  events.addEventListener('push', (event) => {
+    const { push } = JSON.parse(event.data);
+    const state = document.getElementById('push').dataset.state;
+    if (state && push !== state) refresh();
+  });
   events.onmessage = async (event) => {
     const { status } = JSON.parse(event.data);
     if (status === 'pending') return;
     events.close();
+    watching = false;
+    if (status === 'denied') await refresh();
     if (status === 'verified') {
       const told = await (await fetch(base + '/status')).json();
       location.assign(told.location || base);
@@ -87,4 +123,19 @@ setInterval(tick, 1000);
 all('[data-again]').forEach(again);
 all('.token').forEach(submitsWhenFilled);
 all('form[data-swap]').forEach(swaps);
+for (const form of all('form[data-auto]')) form.requestSubmit();
+for (const line of all('[data-phones]')) {
+  setInterval(async () => {
+    const { phones, location: to } = await (await fetch('/.doorstep/enroll/push/status')).json();
+    if (phones > line.dataset.phones) location.assign(to);
+  }, 2000);
+}
 all('[data-watch]').forEach((form) => watch(form.dataset.watch));
+
+all('[data-copy]').forEach((button) => {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(all('code', document.getElementById(button.dataset.copy)).map((code) => code.textContent).join('\n'));
+    button.textContent = 'Copied';
+  });
+});

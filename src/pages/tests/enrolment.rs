@@ -76,7 +76,22 @@ async fn an_app_is_added_once_its_first_key_is_right_and_only_once() {
         .await;
     assert_eq!(forged.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_ne!(offered(&forged.body).0, secret);
-    let fields = format!("sealed={sealed}&token={}", key_of(&secret, world.now()));
+    let key = key_of(&secret, world.now());
+    for proof in ["", "&proof=000000", "&proof=XXXX-XXXX-XXXX-XXXX"] {
+        let fields = format!("sealed={sealed}&token={key}{proof}");
+        let bare = world.send(Sent::form(ENROL, &token, &fields)).await;
+        assert_eq!(
+            bare.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "not without a token of what there is"
+        );
+        assert_eq!(factors(&world, "anna").await, 1);
+    }
+    let proof = world.next_key();
+    let fields = format!(
+        "sealed={sealed}&proof={proof}&token={}",
+        key_of(&secret, world.now())
+    );
     let add = || world.send(Sent::form(ENROL, &token, &fields));
     let (one, two) = tokio::join!(add(), add());
     let mut statuses = [one.status.as_u16(), two.status.as_u16()];
@@ -90,10 +105,11 @@ async fn i7_the_key_that_confirmed_an_app_does_not_sign_in_with_it() {
     let world = World::new().await;
     let token = world.verified("anna").await;
     let (secret, sealed) = offer(&world, &token).await;
+    let proof = world.next_key();
     let key = key_of(&secret, world.now());
-    world
-        .send(Sent::form(ENROL, &token, &format!("sealed={sealed}&token={key}")))
-        .await;
+    let fields = format!("sealed={sealed}&token={key}&proof={proof}");
+    world.send(Sent::form(ENROL, &token, &fields)).await;
+    assert_eq!(factors(&world, "anna").await, 2);
     let waiting = world.signed_in("anna").await;
     world.send(Sent::get(CHALLENGE).by(&waiting)).await;
     let again = world

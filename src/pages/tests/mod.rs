@@ -5,6 +5,7 @@ mod callbacks;
 mod changes;
 mod crossing;
 mod enrolment;
+mod recovery;
 mod refusals;
 mod watching;
 mod world;

@@ -281,6 +281,12 @@ impl World {
         key_of(SEED, self.now())
     }
 
+    /// The key of the next step, with the clock moved there: one that was not used yet.
+    pub fn next_key(&self) -> String {
+        self.clock.advance(MINUTE / 2);
+        self.key()
+    }
+
     /// A key that is none of those near now.
     pub fn wrong(&self) -> String {
         let near: Vec<String> = (-2..=2_i64)
@@ -342,9 +348,18 @@ impl World {
 
     /// A session that has crossed the doorstep.
     pub async fn verified(&self, login: &str) -> SessionToken {
+        self.verified_by(login, &self.key()).await
+    }
+
+    /// The same, by this key of Anna's.
+    pub async fn verified_with(&self, key: &str) -> SessionToken {
+        self.verified_by("anna", key).await
+    }
+
+    async fn verified_by(&self, login: &str, key: &str) -> SessionToken {
         let token = self.signed_in(login).await;
         self.send(Sent::get("/.doorstep/challenge").by(&token)).await;
-        let fields = format!("token={}", self.key());
+        let fields = format!("token={key}");
         let answer = self
             .send(Sent::form("/.doorstep/challenge/verify", &token, &fields))
             .await;

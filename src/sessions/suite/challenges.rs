@@ -14,6 +14,7 @@ pub(in crate::sessions) fn challenge() -> Challenge {
         expires: NOW.plus(5 * MINUTE),
         state: ChallengeState::Open,
         sms: vec![],
+        push: None,
     }
 }
 

@@ -1,3 +1,4 @@
 //! What people see below `/.doorstep/`.
 
 mod challenge;
+mod phones;

@@ -1,0 +1,33 @@
+//! `account/phone`: a phone gets another name. It is removed like any other factor.
+
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+
+use super::desk::Desk;
+use super::layout;
+use super::refusal::Stop;
+use crate::directory::ChangeRefused;
+
+/// POST `account/phone`.
+pub(super) async fn change(desk: Desk, request: Request) -> Response {
+    desk.finish(renamed(&desk, request).await)
+}
+
+async fn renamed(desk: &Desk, request: Request) -> Result<http::Response<Bytes>, Stop> {
+    let (_, fields) = desk.posted(request).await?;
+    let (_, holder) = desk.fresh()?;
+    let actor = desk.actor(holder);
+    let id = fields.get("id").unwrap_or_default();
+    let name = fields.get("name").unwrap_or_default();
+    let directory = &desk.door.directory;
+    match directory
+        .rename_device(&actor, &holder.login, id, name, desk.now())
+        .await
+    {
+        // Removed a moment ago, in another window: the page that follows shows it.
+        Ok(()) | Err(ChangeRefused::NotFound(_)) => Ok(layout::see_other("/.doorstep/account")),
+        Err(ChangeRefused::Unknown(unknown)) => Err(crate::access::Unknown::from(unknown).into()),
+        Err(_) => Err(Stop::BadBody("That name does not fit.")),
+    }
+}
