@@ -52,7 +52,7 @@ pub use api_tokens::ApiToken;
 pub use copies::Copies;
 pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
-pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};
+pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort, Unready};
 pub use trail::TrailFilter;
 
 use crate::secret::KeyRing;
