@@ -3,10 +3,13 @@
 
 mod belongings;
 mod cookies;
+mod drift;
 mod entry;
 mod exceptions;
 mod login;
 mod logout;
+mod machine;
+mod register;
 mod visitor;
 mod who;
 

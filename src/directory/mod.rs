@@ -7,7 +7,10 @@
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
 //! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
 //! - `accounts`: providers' own ids of people.
+//! - `scim`, `scim_groups`: people that an identity provider looks after, in a firm or waiting for one.
+//! - `outbox`: notices that wait to be sent, and how far the audit was delivered.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
+//! - `client_tokens`: machine clients.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
 
@@ -16,6 +19,7 @@ mod api_tokens;
 mod attempts;
 mod audit;
 mod change;
+mod client_tokens;
 mod copies;
 mod employees;
 mod factor_removal;
@@ -27,9 +31,12 @@ mod mark;
 mod model;
 mod news;
 mod open;
+mod outbox;
 mod place;
 mod reset;
 mod roster;
+mod scim;
+mod scim_groups;
 mod sealed;
 mod sessions_ended;
 mod spent;
@@ -49,10 +56,14 @@ use arc_swap::ArcSwap;
 use sqlx::AnyPool;
 
 pub use api_tokens::ApiToken;
+pub use client_tokens::ClientToken;
 pub use copies::Copies;
 pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
+pub use outbox::{DueNotice, Lease, NewNotice};
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort, Unready};
+pub use scim::{ScimProfile, ScimSearch, ScimUser};
+pub use scim_groups::{GroupChanges, ScimMember};
 pub use trail::TrailFilter;
 
 use crate::secret::KeyRing;

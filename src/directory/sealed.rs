@@ -93,6 +93,7 @@ impl Directory {
                 .execute(change.db())
                 .await?;
         }
+        let waiting = super::scim::reseal_waiting(change.db(), keys).await?;
         let secrets = sqlx::query_as::<_, (String, String)>("SELECT id, secret FROM factors")
             .fetch_all(change.db())
             .await?;
@@ -106,6 +107,6 @@ impl Directory {
         }
         let accounts = super::accounts::reseal_accounts(change.db(), keys).await?;
         change.commit().await?;
-        Ok(phones.len() + secrets.len() + accounts)
+        Ok(phones.len() + waiting + secrets.len() + accounts)
     }
 }

@@ -14,6 +14,7 @@ use crate::ops::Metrics;
 use crate::providers::{providers, sms_sender};
 use crate::secret::KeyRing;
 use crate::sessions::{DirectoryMark, MemoryStore, RedisStore, SessionStore};
+use crate::tell;
 
 /// How often what is past its time is swept out of the directory.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
@@ -83,7 +84,13 @@ async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn SessionStore>> {
 /// What runs beside the requests, for ever.
 pub async fn keep_up(door: Arc<Doorstep>) {
     let watch = Arc::clone(&door.copies).watch();
-    tokio::join!(watch, mark(&door), sweep(&door), follow_key_file(&door));
+    tokio::join!(
+        watch,
+        mark(&door),
+        sweep(&door),
+        follow_key_file(&door),
+        tell::run(&door)
+    );
 }
 
 /// Notes in the store how far the directory has come, so that an older copy of it is noticed.
