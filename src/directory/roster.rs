@@ -113,6 +113,19 @@ pub struct RosterFilter {
     pub size: u32,
     /// Which page, from 0; beyond the last one: the last one.
     pub page: u32,
+    /// How many there are on all pages, where that was counted already and nothing is searched for.
+    pub counted: Option<u64>,
+}
+
+/// Who of a firm's active people could not prove a second factor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unready {
+    /// How many could.
+    pub ready: u64,
+    /// How many could not.
+    pub count: u64,
+    /// The logins of the first of them.
+    pub first: Vec<String>,
 }
 
 /// A page of the table.
@@ -167,9 +180,15 @@ impl Directory {
         let wanted = Wanted::of(filter, now);
         within(ANSWER, async {
             let mut connection = self.0.reads.acquire().await?;
-            let count = format!("SELECT COUNT(*) FROM employees e WHERE {}", wanted.conditions);
-            let (matching,) = wanted.bind::<(i64,)>(count).fetch_one(&mut *connection).await?;
-            let matching = u64::try_from(matching).unwrap_or(0);
+            let matching = match filter.counted.filter(|_| wanted.pattern.is_none()) {
+                Some(counted) => counted,
+                None => {
+                    let count = format!("SELECT COUNT(*) FROM employees e WHERE {}", wanted.conditions);
+                    let row = wanted.bind::<(i64,)>(count);
+                    let (matching,) = row.fetch_one(&mut *connection).await?;
+                    u64::try_from(matching).unwrap_or(0)
+                }
+            };
             let size = u64::from(filter.size.max(1));
             let last = u32::try_from(matching.saturating_sub(1) / size).unwrap_or(u32::MAX);
             let page = filter.page.min(last);
@@ -190,6 +209,43 @@ impl Directory {
                 matching,
                 page,
             })
+        })
+        .await
+    }
+
+    /// What [`Self::readiness`] says, counted, with at most `most` logins: for pages.
+    ///
+    /// # Errors
+    /// Where the directory does not answer.
+    pub async fn unready(&self, firm: &FirmId, most: u32) -> Result<Unready, DirectoryUnknown> {
+        within(ANSWER, async {
+            let (active, ready) = sqlx::query_as::<_, (i64, i64)>(concat!(
+                "SELECT COUNT(*), COALESCE(SUM(CASE WHEN ",
+                usable!(),
+                " THEN 1 ELSE 0 END), 0) FROM employees e WHERE e.firm = $1 AND e.active = 1"
+            ))
+            .bind(firm.as_str())
+            .fetch_one(&self.0.reads)
+            .await?;
+            let count = |number: i64| u64::try_from(number).unwrap_or(0);
+            let mut unready = Unready {
+                ready: count(ready),
+                count: count(active - ready),
+                first: Vec::new(),
+            };
+            if unready.count > 0 {
+                let first = sqlx::query_as::<_, (String,)>(concat!(
+                    "SELECT e.login FROM employees e WHERE e.firm = $1 AND e.active = 1 AND NOT ",
+                    usable!(),
+                    " ORDER BY e.folded LIMIT $2"
+                ))
+                .bind(firm.as_str())
+                .bind(i64::from(most))
+                .fetch_all(&self.0.reads)
+                .await?;
+                unready.first = first.into_iter().map(|(login,)| login).collect();
+            }
+            Ok::<_, DirectoryUnknown>(unready)
         })
         .await
     }

@@ -85,7 +85,7 @@ impl TableView {
         view.address()
     }
 
-    fn filter(&self, admin: &Admin<'_>) -> RosterFilter {
+    fn filter(&self, admin: &Admin<'_>, counts: RosterCounts) -> RosterFilter {
         RosterFilter {
             firm: admin.firm().clone(),
             query: Some(self.query.clone()),
@@ -94,6 +94,7 @@ impl TableView {
             descending: self.descending,
             size: SIZE,
             page: self.page - 1,
+            counted: Some(self.state.map_or(counts.all, |state| counts.of(state))),
         }
     }
 }
@@ -143,7 +144,12 @@ pub(super) struct Row {
 impl Table {
     pub async fn of(admin: &Admin<'_>, view: TableView, counts: RosterCounts) -> Result<Self, Stop> {
         let now = admin.now();
-        let found = admin.desk.door.directory.roster(&view.filter(admin), now).await?;
+        let found = admin
+            .desk
+            .door
+            .directory
+            .roster(&view.filter(admin, counts), now)
+            .await?;
         Ok(Self::new(view, &found, counts, now))
     }
 

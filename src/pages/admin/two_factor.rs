@@ -16,16 +16,16 @@ use super::overview::Flag;
 use super::table::profile_address;
 use super::{ADMIN, Answer};
 use crate::clock::Timestamp;
-use crate::directory::{ChangeRefused, Readiness};
+use crate::directory::{ChangeRefused, Unready};
 use crate::sessions::SessionFilter;
 
 /// So many of those who are not ready are named at once; the table lists them all.
-const NAMED: usize = 20;
+const NAMED: u32 = 20;
 
 /// What Yes means for a firm's people, counted.
 pub(super) struct Meaning {
-    pub ready: usize,
-    pub not_ready: usize,
+    pub ready: u64,
+    pub not_ready: u64,
     /// The first of those who have neither phone nor factor.
     pub named: Vec<Named>,
     /// Signed in now, so asked at their next click.
@@ -40,19 +40,20 @@ pub(super) struct Named {
 
 impl Meaning {
     pub async fn of(admin: &Admin<'_>) -> Result<Self, Stop> {
-        let readiness = admin.desk.door.directory.readiness(admin.firm()).await?;
-        Ok(Self::new(&readiness, signed_in(admin).await?))
+        let directory = &admin.desk.door.directory;
+        let unready = directory.unready(admin.firm(), NAMED).await?;
+        Ok(Self::new(&unready, signed_in(admin).await?))
     }
 
-    fn new(readiness: &Readiness, signed_in: usize) -> Self {
+    fn new(unready: &Unready, signed_in: usize) -> Self {
         let named = |login: &String| Named {
             login: login.clone(),
             href: profile_address(login),
         };
         Self {
-            ready: readiness.ready,
-            not_ready: readiness.not_ready.len(),
-            named: readiness.not_ready.iter().take(NAMED).map(named).collect(),
+            ready: unready.ready,
+            not_ready: unready.count,
+            named: unready.first.iter().map(named).collect(),
             signed_in,
         }
     }
