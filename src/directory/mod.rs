@@ -71,7 +71,6 @@ pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
 pub use outbox::{DueNotice, Lease, NewNotice};
 pub use pushes::{PushOutcome, SentPush};
-pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort, Unready};
 pub use scim::{ScimProfile, ScimSearch, ScimUser};
 pub use scim_groups::{GroupChanges, ScimMember};
