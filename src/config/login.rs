@@ -31,6 +31,10 @@ pub(super) fn rule(reader: &mut Reader<'_>, text: &LoginText, span: &Range<usize
     });
     let path = reader.value(&text.path, parse_path);
     let username = username(reader, &text.username);
+    let password = match &text.password {
+        None => Some("password".to_owned()),
+        Some(password) => not_empty(reader, &password.form, "the field's name"),
+    };
     let success = match &text.success {
         Some(success) => criterion(reader, success, "success"),
         None => {
@@ -65,6 +69,7 @@ pub(super) fn rule(reader: &mut Reader<'_>, text: &LoginText, span: &Range<usize
         where_query,
         where_form,
         username: username?,
+        password: password?,
         success: success?,
         failure: failure?,
         from: from?,

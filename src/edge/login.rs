@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, LOCATION};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
+use zeroize::Zeroizing;
 
 use super::answer;
 use super::arrival::Arrival;
@@ -13,7 +14,9 @@ use super::door::{Classed, Door, passes_unknown};
 use super::exchange::{Body, Exchange, strip_hop_by_hop};
 use super::headers;
 use super::passage::{Passage, append_cookie, take_set_cookies};
-use crate::access::{Accepted, Alone, Ending, LoginCheck, LoginOutcome, Unknown, Who, onward};
+use crate::access::{
+    Accepted, Alone, DeviceCookie, Ending, LoginCheck, LoginOutcome, Unknown, Who, device_cookie_name, onward,
+};
 use crate::clock::Timestamp;
 use crate::directory::{Actor, AuditEvent};
 use crate::gate::login::{Answer, Asked, Judgement, judge, origin_allowed, username};
@@ -56,11 +59,11 @@ impl<'a> LoginExchange<'a> {
             return answer::plain(session, 400, "no such login").await.map(Ok);
         };
         let query = Fields::of_query(self.arrival.target.query());
-        let form = self.classed.form.take();
-        let Some(typed) = form
-            .and_then(Result::ok)
-            .and_then(|form| username(rule, &query, &form).ok())
-        else {
+        let form = self.classed.form.take().and_then(Result::ok);
+        let password = form
+            .as_ref()
+            .and_then(|form| only_value(&form.fields, &rule.password));
+        let Some(typed) = form.and_then(|form| username(rule, &query, &form).ok()) else {
             return answer::plain(
                 session,
                 400,
@@ -90,6 +93,7 @@ impl<'a> LoginExchange<'a> {
             Ok(LoginCheck::Send(alone)) => {
                 let sent = Sent {
                     typed,
+                    password,
                     alone,
                     owes_factor: self.owes_factor(now),
                     tickets,
@@ -276,6 +280,8 @@ impl<'a> LoginExchange<'a> {
 /// What is known of a login when it is sent.
 struct Sent {
     typed: Login,
+    /// Kept only as digests, for remembered devices.
+    password: Option<Zeroizing<String>>,
     alone: Alone,
     owes_factor: bool,
     tickets: Vec<Ticket>,
@@ -410,7 +416,11 @@ impl Judged<'_> {
         let keep = |vault: &mut Vault| {
             self.store_into(vault, &parted);
         };
+        let name = device_cookie_name(&config.listen.public_url);
+        let device = arrival.cookies.only(name).and_then(DeviceCookie::parse);
         let accepted = Accepted {
+            device: device.as_ref(),
+            password: self.sent.password.as_ref().map(|password| password.as_str()),
             typed: &self.sent.typed,
             under: &self.passage.who,
             keep: &keep,
@@ -427,7 +437,14 @@ impl Judged<'_> {
             }
         };
         match outcome {
-            LoginOutcome::LetIn { token, deep_link } => {
+            LoginOutcome::LetIn {
+                token,
+                deep_link,
+                device,
+            } => {
+                if let Some(cookie) = device {
+                    append_cookie(&mut exchange.head, &cookie);
+                }
                 self.door.door.metrics.login("let_in");
                 for passed in &parted.passed {
                     append_cookie(&mut exchange.head, passed);
@@ -534,5 +551,14 @@ async fn release(exchange: Exchange<'_>, read: Option<Bytes>, session: &mut Sess
     match read {
         Some(body) => exchange.send_read(session, body).await,
         None => exchange.stream(session).await,
+    }
+}
+
+/// The value of a field that is there once.
+fn only_value(fields: &Fields, name: &str) -> Option<Zeroizing<String>> {
+    let mut values = fields.values(name);
+    match (values.next(), values.next()) {
+        (Some(value), None) if !value.is_empty() => Some(Zeroizing::new(value.to_owned())),
+        _ => None,
     }
 }

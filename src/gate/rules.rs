@@ -103,6 +103,8 @@ pub struct LoginRule {
     pub where_form: Vec<(String, String)>,
     /// Where the username stands.
     pub username: UsernameSource,
+    /// The form field of the password: read only for remembered devices, which keep a digest of it.
+    pub password: String,
     /// What an accepted password looks like.
     pub success: Criterion,
     /// What a refused one looks like; `None`: whatever is not success.

@@ -49,6 +49,7 @@ pub(super) fn login_rule(path: &str) -> LoginRule {
         where_query: Vec::new(),
         where_form: Vec::new(),
         username: UsernameSource::Form("email".into()),
+        password: "password".into(),
         success: Criterion {
             status: vec![302, 303],
             location_not: Some(glob("/login**")),
