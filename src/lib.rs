@@ -13,6 +13,7 @@
 //! - [`providers`]: one file per outside service that delivers tokens.
 //! - [`pages`]: what people see below `/.doorstep/`.
 //! - [`ops`]: health, metrics and the admin API, on an address of their own.
+//! - [`tell`]: what leaves doorstep about what happened: notices to people, the audit to a SIEM.
 //! - [`views`]: firms, people, sessions and the audit as every JSON of doorstep shows them.
 //! - [`config`]: the configuration file, its check, and what it means in words.
 //! - [`cli`]: one file per group of commands.
@@ -34,5 +35,6 @@ pub mod pages;
 pub mod providers;
 pub mod secret;
 pub mod sessions;
+pub mod tell;
 pub mod vault;
 pub mod views;

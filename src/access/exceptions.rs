@@ -29,6 +29,15 @@ impl Noted {
         noted.insert((session.to_owned(), exception))
     }
 
+    /// Whether this is the first time for this key, whatever it is made of.
+    pub(super) fn is_first_time(&self, key: &str) -> bool {
+        self.is_first(key, Exception::UnknownEmployee)
+    }
+
+    pub(super) fn forget_time(&self, key: &str) {
+        self.forget(key, Exception::UnknownEmployee);
+    }
+
     fn forget(&self, session: &str, exception: Exception) {
         if let Ok(mut noted) = self.0.lock() {
             noted.remove(&(session.to_owned(), exception));

@@ -37,8 +37,10 @@ pub struct Alone(Option<u64>);
 
 /// A login that the portal accepted.
 pub struct Accepted<'a> {
-    /// The name that was typed.
+    /// Who signed in: as the portal says, else as was typed (I4).
     pub typed: &'a Login,
+    /// Whether the portal itself said so.
+    pub said: bool,
     /// The session that it was sent under.
     pub under: &'a Who,
     /// What the portal set, for the vault: applied to the newest jar.
@@ -76,6 +78,8 @@ pub enum LoginOutcome {
     },
     /// The directory does not know them, or they are deactivated: the jar is gone, the session ended.
     NotKnown,
+    /// It was somebody else than the session's owner: the jar is gone, the session ended.
+    SomebodyElse,
     /// Another request was faster with the same session: answer 409.
     Overtaken,
 }
@@ -87,22 +91,24 @@ struct Before {
 }
 
 impl Doorstep {
-    /// Checks that a login may be sent under a session, and notes the name in an anonymous one (I4).
+    /// Checks that a login may be sent under a session, and notes the name in an anonymous one (I4). Where only
+    /// the answer will tell who it was (`None`), that is judged then.
     ///
     /// # Errors
     /// Where store or directory cannot answer.
-    pub async fn check_login(&self, who: &Who, typed: &Login, now: Timestamp) -> Result<LoginCheck, Unknown> {
-        let Who::Session(session) = who else {
+    pub async fn check_login(
+        &self,
+        who: &Who,
+        typed: Option<&Login>,
+        now: Timestamp,
+    ) -> Result<LoginCheck, Unknown> {
+        let (Who::Session(session), Some(typed)) = (who, typed) else {
             return Ok(LoginCheck::Send(Alone(None)));
         };
         match &session.stored.record.level {
             Level::Anonymous { .. } => self.note_tried(session, typed, now).await,
             Level::Password { holder, .. } | Level::SecondFactor { holder, .. } => {
-                let named = self.directory.employee(typed).await?;
-                let is_owner = match &named {
-                    Some(employee) => employee.standing.login == holder.login,
-                    None => holder.firm.is_none() && *typed == holder.login,
-                };
+                let is_owner = self.names_holder(typed, holder).await?;
                 Ok(if is_owner {
                     LoginCheck::Send(Alone(None))
                 } else {
@@ -110,6 +116,17 @@ impl Doorstep {
                 })
             }
         }
+    }
+
+    /// Whether a name (a login or an alias) is the holder's.
+    ///
+    /// # Errors
+    /// Where the directory cannot answer.
+    pub async fn names_holder(&self, name: &Login, holder: &Holder) -> Result<bool, Unknown> {
+        Ok(match self.directory.employee(name).await? {
+            Some(employee) => employee.standing.login == holder.login,
+            None => holder.firm.is_none() && *name == holder.login,
+        })
     }
 
     async fn note_tried(
@@ -172,12 +189,30 @@ impl Doorstep {
     /// Where store or directory cannot answer: nothing is released.
     pub async fn login_accepted(&self, accepted: Accepted<'_>) -> Result<LoginOutcome, Unknown> {
         let employee = self.directory.employee(accepted.typed).await?;
+        let employee = match employee {
+            None if accepted.said => {
+                self.register(accepted.typed, accepted.client, accepted.now)
+                    .await?
+            }
+            known => known,
+        };
         let known = employee.filter(|employee| employee.standing.active);
         let (login, standing) = match known {
             Some(Employee { standing, .. }) => (standing.login.clone(), Some(standing)),
             None if self.lets_unknown_pass(accepted.typed).await? => (accepted.typed.clone(), None),
             None => return self.refuse_unknown(&accepted).await,
         };
+        if let Who::Session(session) = accepted.under
+            && session
+                .stored
+                .record
+                .level
+                .holder()
+                .is_some_and(|holder| holder.login != login)
+        {
+            let _: Ending = self.end_session(session).await?;
+            return Ok(LoginOutcome::SomebodyElse);
+        }
         self.accept(accepted, login, standing).await
     }
 

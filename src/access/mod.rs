@@ -4,10 +4,13 @@
 mod belongings;
 mod cookies;
 mod devices;
+mod drift;
 mod entry;
 mod exceptions;
 mod login;
 mod logout;
+mod machine;
+mod register;
 mod visitor;
 mod who;
 

@@ -2,7 +2,9 @@
 //! done about it. Commands work on the same directory and session store as the running gateway.
 
 mod audit;
+mod canary;
 mod check;
+mod client_token;
 mod context;
 mod demo;
 mod directory;
@@ -78,6 +80,11 @@ enum Command {
     /// Reports from the audit.
     #[command(subcommand)]
     Report(report::Report),
+    /// Signs in at the portal with a test account, wrongly and rightly: fails where its rules no longer fit.
+    Canary(canary::Canary),
+    /// Tokens of machine clients that need no second factor.
+    #[command(subcommand)]
+    ClientToken(client_token::ClientToken),
     /// The key that seals secrets at rest.
     #[command(subcommand)]
     Key(key::Key),
@@ -103,6 +110,8 @@ fn apply(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Run => run::apply(context),
         Command::Check => check::apply(context),
         Command::Demo(demo) => demo.apply(context),
+        Command::Canary(canary) => context.wait(canary.apply(context)),
+        Command::ClientToken(token) => context.wait(token.apply(context)),
         Command::Key(key) => key.apply(context),
         Command::Firm(firm) => context.wait(firm.apply(context)),
         Command::Employee(employee) => context.wait(employee.apply(context)),

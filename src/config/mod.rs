@@ -8,10 +8,12 @@ mod login;
 mod origin;
 mod overlap;
 mod portal;
+mod probes;
 mod read;
 mod reader;
 mod sections;
 mod text;
+mod told;
 mod vendors;
 
 use std::net::SocketAddr;
@@ -26,9 +28,10 @@ pub use duration::{parse_duration, parse_limit, parse_positive_duration, show_du
 pub use error::{ConfigError, ConfigErrors};
 pub use explain::{Part, explain, explanation};
 pub use origin::Origin;
+pub use told::{AuditSinks, MailTls, Notices, Smtp, Webhook};
 
 use crate::directory::TotpShape;
-use crate::gate::PortalRules;
+use crate::gate::{Login, PortalRules};
 use crate::secret::Redacted;
 use crate::sessions::Limit;
 
@@ -51,8 +54,27 @@ pub struct Config {
     pub factors: FactorSettings,
     /// `[limits]`
     pub limits: Limits,
+    /// `[notices]`
+    pub notices: Notices,
+    /// `[audit]`
+    pub audit: AuditSinks,
     /// `[secrets] key_file`
     pub key_file: PathBuf,
+    /// `[canary]`
+    pub canary: Option<Canary>,
+}
+
+/// `[canary]`: the test account of `doorstep canary`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canary {
+    /// Its name at the portal.
+    pub login: Login,
+    /// The file with its password; a trailing newline is ignored.
+    pub password_file: PathBuf,
+    /// The field or JSON pointer of the password; `None`: as the page says, else `password`.
+    pub password_field: Option<String>,
+    /// What else the login needs.
+    pub fields: Vec<(String, String)>,
 }
 
 /// `[listen]`
@@ -129,6 +151,8 @@ pub enum UnknownEmployee {
     Deny,
     /// They pass on a password: a hole.
     Pass,
+    /// They are added to the firm whose `logins` fit the name that the portal gives; it must be on.
+    Register,
 }
 
 /// `[sessions]`
@@ -314,4 +338,11 @@ pub struct Limits {
     pub sms_per_employee: Limit,
     /// Pushes sent to one employee.
     pub pushes_per_employee: Limit,
+}
+
+impl Config {
+    /// The names under which the portal may set a cookie's `Domain`.
+    pub fn cookie_hosts(&self) -> [&str; 2] {
+        [self.listen.public_url.host(), self.portal.upstream.origin.host()]
+    }
 }

@@ -6,7 +6,7 @@ use http::Method;
 
 use super::portal::Places;
 use super::reader::Reader;
-use crate::gate::rules::{LoginRule, Matcher};
+use crate::gate::rules::{LoginRule, Matcher, UsernameSource};
 use crate::gate::{Glob, PortalRules};
 
 /// Whether some text matches both globs. Texts are short and this runs once: plain dynamic programming over
@@ -228,7 +228,14 @@ fn same_entry(one: &Matcher, other: &Matcher) -> bool {
 }
 
 fn logins_meet(one: &LoginRule, other: &LoginRule) -> bool {
+    // One path may take a form and JSON: the content type tells them apart.
+    let kinds = (one.username.body_kind(), other.username.body_kind());
+    let is_basic = |rule: &LoginRule| rule.username == UsernameSource::Basic;
+    if is_basic(one) || is_basic(other) {
+        return is_basic(one) && is_basic(other);
+    }
     one.method == other.method
+        && !matches!(kinds, (Some(one), Some(other)) if one != other)
         && globs_overlap(one.path.as_str(), other.path.as_str())
         && !exclude(&one.where_query, &other.where_query)
         && !exclude(&one.where_form, &other.where_form)
@@ -239,6 +246,9 @@ pub(super) fn check_login_page(reader: &mut Reader<'_>, rules: &PortalRules, pla
     let first_rule = places.logins.first().cloned();
     let place = places.login_page.clone().or(first_rule).unwrap_or(0..0);
     let path = rules.login_page.path();
+    if path.is_empty() {
+        return;
+    }
     let fault = if let Some(closed) = rules.closed.iter().find(|closed| shuts(closed.as_str(), path)) {
         format!("is closed by {:?}: nobody could sign in", closed.as_str())
     } else if let Some(logout) = rules.logout.iter().find(|entry| answers_get(entry, path)) {

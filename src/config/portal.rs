@@ -8,9 +8,9 @@ use toml::{Spanned, Value};
 use super::overlap::globs_overlap;
 use super::reader::Reader;
 use super::text::{EntryText, PortalText, Text};
-use super::{Listen, Origin, Portal, Upstream};
+use super::{Listen, Origin, Portal, Upstream, probes};
 use crate::gate::Glob;
-use crate::gate::rules::{Anonymous, LoginPage, LoginRule, Matcher, PortalRules};
+use crate::gate::rules::{Anonymous, LoginPage, LoginRule, Matcher, PortalRules, UsernameSource};
 
 /// Parameters that carry a session in the portals we know (I2).
 const SESSION_PARAMETERS: [&str; 5] = ["PHPSESSID", "JSESSIONID", "sid", "session_id", "access_token"];
@@ -72,6 +72,11 @@ pub(super) fn portal(
         }),
     };
     let login_page = login_page(reader, text, logins.as_deref());
+    let who_am_i = text
+        .who_am_i
+        .as_ref()
+        .map_or(Some(None), |text| probes::who_am_i(reader, text).map(Some));
+    let exempt = probes::exempt(reader, &text.exempt);
     let (pass_cookies, session_cookies) = cookies?;
     Some(Portal {
         name: name?.unwrap_or(listen?.public_url.host().to_owned()),
@@ -86,6 +91,8 @@ pub(super) fn portal(
             pass_cookies,
             session_cookies,
             session_parameters: session_parameters?,
+            exempt: exempt?,
+            who_am_i: who_am_i?,
         },
         identity_header: identity_header?,
         rewrite_origin: rewrite_origin?,
@@ -94,8 +101,6 @@ pub(super) fn portal(
 
 fn refuse_what_is_not_built(reader: &mut Reader<'_>, text: &PortalText) {
     let off = Value::Boolean(false);
-    reader.not_built("portal.who_am_i", &text.who_am_i, None);
-    reader.not_built("portal.exempt", &text.exempt, None);
     reader.not_built("resume", &text.resume, Some(&off));
     reader.not_built("step_up_script", &text.step_up_script, Some(&off));
     for entry in text.public.iter().chain(&text.logout) {
@@ -255,7 +260,7 @@ fn matcher(
     })
 }
 
-fn parse_method(text: &str) -> Result<Method, String> {
+pub(super) fn parse_method(text: &str) -> Result<Method, String> {
     let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     if !known.contains(&text) {
         return Err(format!(
@@ -336,10 +341,22 @@ fn parse_cookie_glob(text: &str) -> Result<Glob, String> {
 }
 
 fn login_page(reader: &mut Reader<'_>, text: &PortalText, logins: Option<&[LoginRule]>) -> Option<LoginPage> {
+    let by_form = |rule: &&LoginRule| rule.username != UsernameSource::Basic;
+    let first = logins.and_then(|rules| rules.iter().find(by_form));
     if let Some(page) = &text.login_page {
+        if logins.is_some() && first.is_none() {
+            reader.refuse(
+                page.span(),
+                "login_page is never shown: HTTP Basic is the only way to sign in; leave it out",
+            );
+            return None;
+        }
         return reader.value(page, parse_login_page);
     }
-    let first = logins?.first()?;
+    logins?;
+    let Some(first) = first else {
+        return Some(LoginPage(String::new()));
+    };
     if !first.path.is_exact() {
         let what = format!(
             "the first login rule's path {:?} names many pages; say with login_page where somebody not signed in is sent",

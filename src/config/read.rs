@@ -12,13 +12,15 @@ use super::overlap::{check_login_page, check_routes};
 use super::portal::Places;
 use super::reader::Reader;
 use super::text::{
-    DirectoryText, FactorsText, LimitsText, ListenText, LoginText, OpsText, PortalText, SecretsText,
-    SessionsText,
+    CanaryText, DirectoryText, FactorsText, LimitsText, ListenText, LoginText, OpsText, PortalText,
+    SecretsText, SessionsText,
 };
-use super::{Config, StoreSettings, factors, login, portal, sections};
-use crate::gate::rules::LoginRule;
+use super::told::{self, AuditText, NoticesText};
+use super::{Config, StoreSettings, factors, login, portal, probes, sections};
+use crate::gate::rules::{LoginRule, PortalRules};
 
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 11] = [
+    "canary",
     "listen",
     "ops",
     "portal",
@@ -26,6 +28,8 @@ const SECTIONS: [&str; 8] = [
     "sessions",
     "factors",
     "limits",
+    "notices",
+    "audit",
     "secrets",
 ];
 
@@ -100,6 +104,9 @@ fn whole(reader: &mut Reader<'_>, file: &Path) -> Option<Config> {
     let ops = ops.and_then(|text| sections::ops(reader, &text, listen.as_ref()));
     let portal = read_portal(reader, &mut tree, listen.as_ref());
     let directory = section::<DirectoryText>(reader, &mut tree, "directory");
+    if let (Some(text), Some(portal)) = (&directory, &portal) {
+        check_register(reader, text, &portal.rules);
+    }
     let directory = directory.and_then(|text| sections::directory(reader, &text));
     let sessions = section::<SessionsText>(reader, &mut tree, "sessions");
     let sessions = sessions.and_then(|text| sections::sessions(reader, &text));
@@ -107,8 +114,20 @@ fn whole(reader: &mut Reader<'_>, file: &Path) -> Option<Config> {
     let factors = factors.and_then(|text| factors::factors(reader, &text, public_url));
     let limits = section::<LimitsText>(reader, &mut tree, "limits");
     let limits = limits.and_then(|text| sections::limits(reader, &text));
+    let notices = section::<NoticesText>(reader, &mut tree, "notices");
+    let notices = notices.and_then(|text| told::notices(reader, &text));
+    let audit = section::<AuditText>(reader, &mut tree, "audit");
+    let audit = audit.and_then(|text| told::audit(reader, &text));
     let secrets = section::<SecretsText>(reader, &mut tree, "secrets");
     let key_file = secrets.and_then(|text| sections::key_file(reader, &text));
+    let canary = match tree.remove("canary") {
+        None => Some(None),
+        Some(value) => {
+            let text = reader.shape("[canary]", value);
+            text.and_then(|text: CanaryText| probes::canary(reader, &text))
+                .map(Some)
+        }
+    };
     Some(Config {
         file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
         listen: listen?,
@@ -118,8 +137,26 @@ fn whole(reader: &mut Reader<'_>, file: &Path) -> Option<Config> {
         sessions: sessions?,
         factors: factors?,
         limits: limits?,
+        notices: notices?,
+        audit: audit?,
         key_file: key_file?,
+        canary: canary?,
     })
+}
+
+/// Nobody is registered by what they typed themselves.
+fn check_register(reader: &mut Reader<'_>, text: &DirectoryText, rules: &PortalRules) {
+    let Some(word) = text
+        .unknown_employee
+        .as_ref()
+        .filter(|word| word.get_ref() == "register")
+    else {
+        return;
+    };
+    if rules.who_am_i.is_none() && rules.logins.iter().all(|rule| rule.answer.is_none()) {
+        let what = "\"register\" needs the portal's own word for who signed in: add [portal.who_am_i], or username = { answer = … }";
+        reader.refuse(word.span(), what);
+    }
 }
 
 /// A section that may be left out.

@@ -97,8 +97,10 @@ pub(super) fn directory(reader: &mut Reader<'_>, text: &DirectoryText) -> Option
     let unknown_employee = reader.value_or(unknown, UnknownEmployee::Deny, |word| match word {
         "deny" => Ok(UnknownEmployee::Deny),
         "pass" => Ok(UnknownEmployee::Pass),
-        "register" => Err("unknown_employee = \"register\" is not built yet; write \"deny\"".into()),
-        other => Err(format!("{other:?} is not known; write \"deny\" or \"pass\"")),
+        "register" => Ok(UnknownEmployee::Register),
+        other => Err(format!(
+            "{other:?} is not known; write \"deny\", \"register\" or \"pass\""
+        )),
     });
     Some(DirectorySettings {
         url: Redacted::new(url?),

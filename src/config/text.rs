@@ -65,8 +65,9 @@ pub(super) struct PortalText {
     pub session_parameters: Option<Texts>,
     pub identity_header: Option<Text>,
     pub origin: Option<Text>,
-    pub who_am_i: Known,
-    pub exempt: Known,
+    pub who_am_i: Option<Spanned<WhoAmIText>>,
+    #[serde(default)]
+    pub exempt: Vec<Spanned<ExemptText>>,
     pub resume: Known,
     pub step_up_script: Known,
 }
@@ -125,6 +126,7 @@ pub(super) struct LoginText {
     pub path: Text,
     pub username: Spanned<UsernameText>,
     pub password: Option<PasswordText>,
+    pub bearer: Option<Text>,
     pub success: Option<Spanned<CriterionText>>,
     pub failure: Option<Spanned<CriterionText>>,
     pub r#where: Option<Spanned<WhereText>>,
@@ -146,9 +148,9 @@ pub(super) struct PasswordText {
 pub(super) struct UsernameText {
     pub form: Option<Text>,
     pub multipart: Option<Text>,
-    pub json: Known,
-    pub answer: Known,
-    pub basic: Known,
+    pub json: Option<Text>,
+    pub answer: Option<Text>,
+    pub basic: Option<Spanned<bool>>,
 }
 
 #[derive(Deserialize)]
@@ -158,6 +160,51 @@ pub(super) struct WhereText {
     pub query: BTreeMap<String, String>,
     #[serde(default)]
     pub form: BTreeMap<String, String>,
+    #[serde(default)]
+    pub json: BTreeMap<Text, Spanned<toml::Value>>,
+}
+
+/// `[portal.who_am_i]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhoAmIText {
+    pub path: Text,
+    pub username: Spanned<NamingText>,
+    #[serde(default)]
+    pub nobody: Texts,
+    pub timeout: Option<Text>,
+    pub answer_limit: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NamingText {
+    pub json: Option<Text>,
+    pub body_regex: Option<Text>,
+    pub header: Option<Text>,
+}
+
+/// `[[portal.exempt]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExemptText {
+    pub path: Text,
+    pub methods: Option<Texts>,
+    #[serde(default)]
+    pub networks: Texts,
+    #[serde(default)]
+    pub token: bool,
+}
+
+/// `[canary]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CanaryText {
+    pub login: Text,
+    pub password_file: Text,
+    pub password_field: Option<Text>,
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

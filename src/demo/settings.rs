@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(config.key_file, Path::new("/demo/doorstep.key"));
         assert!(matches!(config.sessions.store, StoreSettings::Memory));
         let rules = &config.portal.rules;
-        assert_eq!(rules.logins[0].username.field(), "email");
+        assert_eq!(rules.logins[0].username.field().as_deref(), Some("email"));
         assert_eq!(
             rules.login_page.address(Some("/devices/7?tab=log")),
             "/login?next=%2Fdevices%2F7%3Ftab%3Dlog"

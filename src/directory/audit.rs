@@ -193,7 +193,7 @@ fn broken(at: i64, why: &str) -> ChainState {
 }
 
 /// A pattern for LIKE: `event` itself, with any ending where it ends in `*`.
-fn like(event: &str) -> String {
+pub(super) fn like(event: &str) -> String {
     match event.strip_suffix('*') {
         Some(start) => format!("{}%", escaped(start)),
         None => escaped(event),
@@ -313,7 +313,7 @@ impl Link {
         (self.hash != self.hash_after(&tail.hash)).then_some("the row was changed, or stood elsewhere")
     }
 
-    fn entry(self) -> Result<AuditEntry, DirectoryUnknown> {
+    pub(super) fn entry(self) -> Result<AuditEntry, DirectoryUnknown> {
         let details = serde_json::from_str(&self.details).map_err(|_| unreadable("an audit row"))?;
         Ok(AuditEntry {
             seq: self.seq,
@@ -330,6 +330,6 @@ impl Link {
 }
 
 /// PostgreSQL's text cannot hold NUL.
-fn storable(text: &str) -> String {
+pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -30,24 +30,9 @@ impl Directory {
         name: &str,
         now: Timestamp,
     ) -> Result<(), ChangeRefused> {
-        let name = shown_text("a firm's name", name)?;
         within(CHANGE, async {
             let mut change = self.change(now).await?;
-            let added = sqlx::query(
-                "INSERT INTO firms (id, name, two_factor, policy, epoch) VALUES ($1, $2, 0, '{}', $3) \
-                 ON CONFLICT (id) DO NOTHING",
-            )
-            .bind(id.as_str())
-            .bind(name.as_str())
-            .bind(change.counter)
-            .execute(change.db())
-            .await?;
-            if added.rows_affected() == 0 {
-                return Err(ChangeRefused::Duplicate(format!("there is already a firm {id}")));
-            }
-            change.touch(Touched::Firm(id)).await?;
-            let details = json!({"name": name, "two_factor": {"enabled": false}});
-            change.audit_firm("firm.added", actor, id, details).await?;
+            change.insert_firm(actor, id, name).await?;
             Ok(change.commit().await?)
         })
         .await
@@ -159,9 +144,48 @@ impl Directory {
 }
 
 impl Change {
+    /// A new firm, with its second factor off.
+    pub(super) async fn insert_firm(
+        &mut self,
+        actor: &Actor,
+        id: &FirmId,
+        name: &str,
+    ) -> Result<(), ChangeRefused> {
+        let name = shown_text("a firm's name", name)?;
+        let epoch = self.counter;
+        let added = sqlx::query(
+            "INSERT INTO firms (id, name, two_factor, policy, epoch) VALUES ($1, $2, 0, '{}', $3) \
+             ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(id.as_str())
+        .bind(name.as_str())
+        .bind(epoch)
+        .execute(self.db())
+        .await?;
+        if added.rows_affected() == 0 {
+            return Err(ChangeRefused::Duplicate(format!("there is already a firm {id}")));
+        }
+        self.touch(Touched::Firm(id)).await?;
+        let details = json!({"name": name, "two_factor": {"enabled": false}});
+        Ok(self.audit_firm("firm.added", actor, id, details).await?)
+    }
+
     /// Writes name and policy, where they differ, and commits.
     async fn replace_firm(
         mut self,
+        actor: &Actor,
+        before: Firm,
+        name: &str,
+        policy: Policy,
+    ) -> Result<Firm, ChangeRefused> {
+        let after = self.write_firm(actor, before, name, policy).await?;
+        self.commit().await?;
+        Ok(after)
+    }
+
+    /// Writes name and policy, where they differ.
+    pub(super) async fn write_firm(
+        &mut self,
         actor: &Actor,
         before: Firm,
         name: &str,
@@ -196,7 +220,6 @@ impl Change {
         });
         self.audit_firm("firm.changed", actor, &before.id, details)
             .await?;
-        self.commit().await?;
         Ok(Firm {
             name,
             policy,

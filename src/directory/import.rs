@@ -52,6 +52,23 @@ impl Directory {
         .await
     }
 
+    /// What [`Self::import_employees`] would refuse, by index, without importing anything.
+    ///
+    /// # Errors
+    /// Where the directory does not answer.
+    pub async fn import_misfits(
+        &self,
+        rows: &[NewEmployee],
+        now: Timestamp,
+    ) -> Result<Vec<(usize, String)>, DirectoryUnknown> {
+        within(BULK, async {
+            // Dropped at the end: nothing of it stays.
+            let mut change = self.change(now).await?;
+            change.misfits(rows).await
+        })
+        .await
+    }
+
     fn prepare<'a>(&self, rows: &'a [NewEmployee]) -> Vec<Prepared<'a>> {
         let keys = self.keys();
         let prepare = |new: &'a NewEmployee| {

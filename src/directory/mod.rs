@@ -9,7 +9,10 @@
 //!   number.
 //! - `api_tokens`, `kept_answers`: the admin API's tokens, and the answers that an Idempotency-Key keeps.
 //! - `accounts`: providers' own ids of people.
+//! - `scim`, `scim_groups`: people that an identity provider looks after, in a firm or waiting for one.
+//! - `outbox`: notices that wait to be sent, and how far the audit was delivered.
 //! - `sessions_ended`, `mark`: sessions ended before their time; which directory this is.
+//! - `client_tokens`: machine clients.
 //! - `audit`, `sealed`, `sweep`: the chain; what is sealed at rest; what is past its time.
 //! - `copies`, `news`: what a gateway keeps of it in memory, and how it hears of changes.
 
@@ -18,6 +21,7 @@ mod api_tokens;
 mod attempts;
 mod audit;
 mod change;
+mod client_tokens;
 mod copies;
 mod employees;
 mod factor_removal;
@@ -29,18 +33,22 @@ mod mark;
 mod model;
 mod news;
 mod open;
+mod outbox;
 mod phone_changes;
 mod place;
 mod recovery;
 mod remembered;
 mod reset;
 mod roster;
+mod scim;
+mod scim_groups;
 mod sealed;
 mod sessions_ended;
 mod spent;
 mod staff;
 mod standing;
 mod sweep;
+mod trail;
 mod two_factor;
 mod unknown;
 
@@ -53,10 +61,15 @@ use arc_swap::ArcSwap;
 use sqlx::AnyPool;
 
 pub use api_tokens::ApiToken;
+pub use client_tokens::ClientToken;
 pub use copies::Copies;
 pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
+pub use outbox::{DueNotice, Lease, NewNotice};
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};
+pub use trail::TrailFilter;
+pub use scim::{ScimProfile, ScimSearch, ScimUser};
+pub use scim_groups::{GroupChanges, ScimMember};
 
 use crate::secret::KeyRing;
 

@@ -119,6 +119,12 @@ impl Phone {
         Some((country, national))
     }
 
+    /// The country that gives it out (ISO 3166-1 alpha-2), where one does.
+    pub fn country(&self) -> Option<String> {
+        let number = phonenumber::parse(None, &self.0).ok()?;
+        number.country().id().map(|id| id.as_ref().to_owned())
+    }
+
     /// The number as pages and listings show it: `+1 ••• ••• 0102`.
     pub fn masked(&self) -> String {
         let tail = &self.0[self.0.len().saturating_sub(4)..];

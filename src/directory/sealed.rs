@@ -105,6 +105,7 @@ impl Directory {
                 .execute(change.db())
                 .await?;
         }
+        let waiting = super::scim::reseal_waiting(change.db(), keys).await?;
         let secrets = sqlx::query_as::<_, (String, String)>("SELECT id, secret FROM factors")
             .fetch_all(change.db())
             .await?;
@@ -118,6 +119,6 @@ impl Directory {
         }
         let accounts = super::accounts::reseal_accounts(change.db(), keys).await?;
         change.commit().await?;
-        Ok(phones.len() + asked.len() + secrets.len() + accounts)
+        Ok(phones.len() + asked.len() + waiting + secrets.len() + accounts)
     }
 }

@@ -180,7 +180,7 @@ impl Change {
     }
 
     /// Whether a login or alias that folds to this is there.
-    async fn is_taken(&mut self, name: &str) -> Result<bool, DirectoryUnknown> {
+    pub(super) async fn is_taken(&mut self, name: &str) -> Result<bool, DirectoryUnknown> {
         let row = sqlx::query("SELECT employee FROM names WHERE folded = $1")
             .bind(name)
             .fetch_optional(self.db())
@@ -188,7 +188,7 @@ impl Change {
         Ok(row.is_some())
     }
 
-    async fn add_name(&mut self, employee: &str, name: &Login) -> Result<(), DirectoryUnknown> {
+    pub(super) async fn add_name(&mut self, employee: &str, name: &Login) -> Result<(), DirectoryUnknown> {
         sqlx::query("INSERT INTO names (folded, shown, employee) VALUES ($1, $2, $3)")
             .bind(name.folded())
             .bind(name.as_str())
@@ -224,7 +224,9 @@ impl Change {
     ) -> Result<(), DirectoryUnknown> {
         let key = after.standing.login.folded();
         let deactivated = before.standing.active && !after.standing.active;
-        let epoch = if deactivated {
+        // What a number that is gone has let in goes with it (I14).
+        let number_is_gone = before.phone.is_some() && before.phone != after.phone;
+        let epoch = if deactivated || number_is_gone {
             self.counter
         } else {
             before.standing.epoch
@@ -316,7 +318,7 @@ fn described(employee: &Employee) -> [(&'static str, Value); 7] {
     ]
 }
 
-fn taken(login: &Login) -> ChangeRefused {
+pub(super) fn taken(login: &Login) -> ChangeRefused {
     ChangeRefused::Duplicate(format!(
         "there is already an employee with the login or alias {login}, or one that reads alike"
     ))

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use http::Method;
-use http::header::COOKIE;
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderValue, Method};
 use pingora::proxy::Session;
 
 use super::client::{asker, client_address};
@@ -32,6 +32,8 @@ pub struct Arrival {
     pub asker: Asker,
     /// What the browser sent along.
     pub cookies: BrowserCookies,
+    /// The credentials that it brings itself.
+    pub authorization: Option<HeaderValue>,
     /// Whether it wants to become something else, such as a WebSocket.
     pub is_upgrade: bool,
 }
@@ -66,6 +68,7 @@ impl Arrival {
             client: client_address(peer, &head.headers, &listen.trusted_proxies),
             asker: asker(&head.headers),
             cookies: BrowserCookies::split(head.headers.get_all(COOKIE).iter().map(|value| value.as_bytes())),
+            authorization: head.headers.get(AUTHORIZATION).cloned(),
             is_upgrade: session.as_downstream().is_upgrade_req(),
             target,
             settings,

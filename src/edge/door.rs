@@ -11,10 +11,13 @@ use tracing::Instrument as _;
 
 use super::answer;
 use super::arrival::Arrival;
+use super::basic::Tried;
 use super::exchange::{Exchange, strip_hop_by_hop};
 use super::live::{SLOT, Serving, Stop, Watched};
 use super::own::{self, BodyRefused};
 use super::passage::Passage;
+use super::probe::Proof;
+use super::recognise::Recognised;
 use super::upstream::Upstream;
 use crate::access::{Doorstep, Ending, LiveSession, Unknown, Visitor, Who};
 use crate::config::{Config, UnknownEmployee};
@@ -118,7 +121,7 @@ impl Door {
             return Ok(Ok(Step::Answered));
         }
         let now = self.door.now();
-        let who = match self.door.who(arrival.token(), now).await {
+        let mut who = match self.door.who(arrival.token(), now).await {
             Ok(who) => who,
             Err(unknown) => return Ok(Err(unknown)),
         };
@@ -132,15 +135,40 @@ impl Door {
                 return Ok(Ok(Step::Answered));
             }
         };
-        let ask = Ask {
-            route: classed.route,
-            presence: who.presence(),
-            client: arrival.client,
-            now,
-            anonymous: arrival.settings.config.portal.rules.anonymous,
-            pass_unknown: passes_unknown(&arrival.settings.config),
-        };
-        let verdict = decide(&ask);
+        match self.exempted(session, &arrival, &who, classed.route).await {
+            Ok(false) => {}
+            Ok(true) => {
+                let passage = Passage::exempt(arrival, classed.route);
+                return match passage {
+                    Ok(passage) => self.forward(session, passage, classed.body).await,
+                    Err(unknown) => Ok(Err(unknown)),
+                };
+            }
+            Err(unknown) => return Ok(Err(unknown)),
+        }
+        let mut own_cookie = None;
+        match self.try_basic(session, &arrival, &who, classed.route).await? {
+            Ok(Tried::NotAsked) => {}
+            Ok(Tried::Answered) => return Ok(Ok(Step::Answered)),
+            Ok(Tried::LetIn(token)) => {
+                own_cookie = Some(self.door.session_cookie(&token));
+                who = match self.door.who(Some(token), now).await {
+                    Ok(who) => who,
+                    Err(unknown) => return Ok(Err(unknown)),
+                };
+            }
+            Err(unknown) => return Ok(Err(unknown)),
+        }
+        let mut verdict = decided(&arrival, &who, classed.route, now);
+        if uses_vault(verdict, &who) {
+            match self.prove(session, &arrival, who).await? {
+                Ok(Proof::Goes(proven)) => who = *proven,
+                Ok(Proof::Ended) => who = Who::Nobody,
+                Ok(Proof::Answered) => return Ok(Ok(Step::Answered)),
+                Err(unknown) => return Ok(Err(unknown)),
+            }
+            verdict = decided(&arrival, &who, classed.route, now);
+        }
         self.door.metrics.decided(classed.route, &verdict);
         tracing::debug!(
             method = %arrival.method,
@@ -175,7 +203,7 @@ impl Door {
                     return Ok(Err(unknown));
                 }
                 let passage = match Passage::new(arrival, who, classed.route, credentials) {
-                    Ok(passage) => passage,
+                    Ok(passage) => passage.bringing(own_cookie),
                     Err(unknown) => return Ok(Err(unknown)),
                 };
                 self.forward(session, passage, classed.body).await
@@ -258,6 +286,7 @@ impl Door {
         if let Some(live) = passage.watched() {
             watch(live, passage.route, passage.arrival.client);
         }
+        let body = body.or_else(|| passage.may_sign_in().then(Bytes::new));
         let Some(body) = body else {
             return Ok(Ok(Step::Forward(Box::new(passage))));
         };
@@ -274,6 +303,13 @@ impl Door {
                 return Ok(Ok(Step::Answered));
             }
         };
+        if passage.may_sign_in() {
+            exchange = match self.recognise(session, &passage, exchange).await? {
+                Ok(Recognised::Nobody(exchange)) => exchange,
+                Ok(Recognised::Done) => return Ok(Ok(Step::Answered)),
+                Err(unknown) => return Ok(Err(unknown)),
+            };
+        }
         if let Err(unknown) = passage.conclude(&self.door, &mut exchange.head).await {
             return Ok(Err(unknown));
         }
@@ -335,6 +371,10 @@ impl Door {
         let rules = &arrival.settings.config.portal.rules;
         let deep_link = deep_link(arrival, route);
         let (what, cookie) = match refusal {
+            Refusal::SignIn if rules.only_basic() => {
+                self.ask_for_credentials(session, arrival, None, None).await?;
+                return Ok(Ok(Step::Answered));
+            }
             Refusal::SignIn => match self.remember(arrival, who, deep_link.as_deref()).await {
                 Ok(cookie) => (
                     Told::SignIn {
@@ -407,6 +447,27 @@ impl Door {
     }
 }
 
+/// What is decided on a request.
+fn decided(arrival: &Arrival, who: &Who, route: Route, now: crate::clock::Timestamp) -> Verdict {
+    decide(&Ask {
+        route,
+        presence: who.presence(),
+        client: arrival.client,
+        now,
+        anonymous: arrival.settings.config.portal.rules.anonymous,
+        pass_unknown: passes_unknown(&arrival.settings.config),
+    })
+}
+
+/// Whether what was decided sends a holder's vault up.
+fn uses_vault(verdict: Verdict, who: &Who) -> bool {
+    let held = matches!(who, Who::Session(live) if live.stored.record.level.holder().is_some());
+    held && matches!(
+        verdict,
+        Verdict::Forward(Credentials::Vault, _) | Verdict::Login(_)
+    )
+}
+
 /// Adds a cookie of ours to an own answer.
 pub(super) fn set_cookie(answer: &mut Response<Bytes>, cookie: Option<String>) {
     if let Some(value) = cookie.and_then(|cookie| HeaderValue::from_bytes(cookie.as_bytes()).ok()) {
@@ -425,7 +486,7 @@ pub(super) fn watch(live: &LiveSession, route: Route, client: std::net::IpAddr) 
 }
 
 /// The deep link that a refused request leaves: a GET navigation to a plain protected path.
-fn deep_link(arrival: &Arrival, route: Route) -> Option<String> {
+pub(super) fn deep_link(arrival: &Arrival, route: Route) -> Option<String> {
     let fits = route == Route::Protected
         && arrival.method == Method::GET
         && arrival.asker == Asker::Page
@@ -466,6 +527,9 @@ fn refuse_stream(passage: &Passage, session: &Session) -> Option<&'static str> {
             .is_some_and(|origin| origin.as_bytes() != public.as_bytes());
         if foreign {
             return Some("a page of another site cannot open a connection here");
+        }
+        if passage.offers_foreign_token(session.req_header()) {
+            return Some("this token is not this session's");
         }
     }
     let is_worker = headers

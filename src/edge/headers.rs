@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 
 use crate::config::{Config, Origin};
@@ -34,7 +34,12 @@ const GATEWAY_HEADERS: [&str; 18] = [
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
 
 /// Credentials that doorstep did not see made, and what is between one hop and the next.
-const NEVER_FORWARDED: [&str; 3] = ["authorization", "proxy-authorization", "http2-settings"];
+const NEVER_FORWARDED: [&str; 4] = [
+    "authorization",
+    "proxy-authorization",
+    "http2-settings",
+    "doorstep-client-token",
+];
 
 /// What doorstep says of a request to the portal.
 pub struct Said<'a> {
@@ -44,6 +49,8 @@ pub struct Said<'a> {
     pub identity: Option<&'a str>,
     /// The Cookie header's value.
     pub cookie: Option<String>,
+    /// Credentials that may go up (I4).
+    pub authorization: Option<HeaderValue>,
     /// Whether headers that change the method may go up.
     pub overrides: bool,
 }
@@ -92,6 +99,9 @@ pub fn for_upstream(head: &mut RequestHeader, said: Said<'_>, config: &Config) -
     head.remove_header(&http::header::COOKIE);
     if let Some(cookie) = said.cookie {
         head.insert_header(http::header::COOKIE, cookie)?;
+    }
+    if let Some(authorization) = said.authorization {
+        head.insert_header(http::header::AUTHORIZATION, authorization)?;
     }
     if let (Some(name), Some(who)) = (identity, said.identity) {
         head.insert_header(
@@ -142,6 +152,8 @@ fn rewrite_origin(head: &mut RequestHeader, public: &Origin, upstream: &Origin) 
 /// Where a value cannot stand in a header.
 pub fn for_browser(head: &mut ResponseHeader, protected: bool, config: &Config) -> pingora::Result<()> {
     head.remove_header("service-worker-allowed");
+    // Ways to the portal that lead around the gateway (RFC 7838).
+    head.remove_header("alt-svc");
     let location = head
         .headers
         .get(http::header::LOCATION)

@@ -9,24 +9,26 @@ use zeroize::Zeroizing;
 
 use super::answer;
 use super::arrival::Arrival;
-use super::client::limited_network;
 use super::door::{Classed, Door, passes_unknown};
 use super::exchange::{Body, Exchange, strip_hop_by_hop};
 use super::headers;
 use super::passage::{Passage, append_cookie, take_set_cookies};
+use super::probe::Identity;
 use crate::access::{
     Accepted, Alone, DeviceCookie, Ending, LoginCheck, LoginOutcome, Unknown, Who, device_cookie_name, onward,
 };
 use crate::clock::Timestamp;
-use crate::directory::{Actor, AuditEvent};
-use crate::gate::login::{Answer, Asked, Judgement, judge, origin_allowed, username};
+use crate::gate::body::{BadBody, FormBody};
+use crate::gate::login::{
+    Answer, Asked, Judgement, Told as LoginTold, judge, origin_allowed, told, username,
+};
 use crate::gate::query::Fields;
-use crate::gate::rules::LoginRule;
+use crate::gate::rules::{LoginRule, UsernameSource};
+use crate::gate::whoami::Named;
 use crate::gate::{Ask, Asker, Credentials, Login, Refusal, Route, Verdict, decide};
 use crate::pages::Told;
-use crate::secret::Purpose;
-use crate::sessions::{Allowance, Limit, LimitKey, Ticket};
-use crate::vault::{Parted, Vault};
+use crate::sessions::Ticket;
+use crate::vault::{Credential, Parted, Vault, part};
 
 /// A login on its way.
 pub(super) struct LoginExchange<'a> {
@@ -59,11 +61,12 @@ impl<'a> LoginExchange<'a> {
             return answer::plain(session, 400, "no such login").await.map(Ok);
         };
         let query = Fields::of_query(self.arrival.target.query());
-        let form = self.classed.form.take().and_then(Result::ok);
+        let form = self.classed.form.take();
+        let form = form.and_then(|form| form.or_else(|bad| by_answer(rule, bad)).ok());
         let password = form
             .as_ref()
             .and_then(|form| only_value(&form.fields, &rule.password));
-        let Some(typed) = form.and_then(|form| username(rule, &query, &form).ok()) else {
+        let Some(Ok(typed)) = form.map(|form| username(rule, &query, &form)) else {
             return answer::plain(
                 session,
                 400,
@@ -80,7 +83,7 @@ impl<'a> LoginExchange<'a> {
                 .map(Ok);
         }
         let now = self.door.door.now();
-        let tickets = match self.reserve(&typed, now).await {
+        let tickets = match self.door.reserve(&self.arrival, typed.as_ref(), now).await {
             Ok(Ok(tickets)) => tickets,
             Ok(Err(until)) => {
                 self.door.door.metrics.login("limited");
@@ -89,7 +92,7 @@ impl<'a> LoginExchange<'a> {
             }
             Err(unknown) => return Ok(Err(unknown)),
         };
-        match self.door.door.check_login(&self.who, &typed, now).await {
+        match self.door.door.check_login(&self.who, typed.as_ref(), now).await {
             Ok(LoginCheck::Send(alone)) => {
                 let sent = Sent {
                     typed,
@@ -102,7 +105,7 @@ impl<'a> LoginExchange<'a> {
             }
             // It is not sent, so no password was tried.
             Ok(refused) => {
-                if let Err(unknown) = self.give_back(&tickets).await {
+                if let Err(unknown) = self.door.give_back(&tickets).await {
                     return Ok(Err(unknown));
                 }
                 match refused {
@@ -132,51 +135,6 @@ impl<'a> LoginExchange<'a> {
             pass_unknown: passes_unknown(&self.arrival.settings.config),
         };
         decide(&ask) == Verdict::Refuse(Refusal::SecondFactor)
-    }
-
-    /// Counts a password that may be wrong, for the login and for the address, alike for known and unknown
-    /// names. Until when there are too many, where there are.
-    async fn reserve(
-        &self,
-        typed: &Login,
-        now: Timestamp,
-    ) -> Result<Result<Vec<Ticket>, Timestamp>, Unknown> {
-        let limits = &self.arrival.settings.config.limits;
-        let network = limited_network(self.arrival.client);
-        let counted: [(&'static str, &[u8], Limit); 2] = [
-            (
-                "failed_passwords_per_address",
-                network.as_bytes(),
-                limits.failed_passwords_per_address,
-            ),
-            (
-                "failed_passwords_per_login",
-                typed.folded().as_bytes(),
-                limits.failed_passwords_per_login,
-            ),
-        ];
-        let mut tickets = Vec::with_capacity(2);
-        for (name, subject, limit) in counted {
-            let key = LimitKey {
-                name,
-                subject: self.door.door.keys.keyed_hash(Purpose::Limit, subject),
-            };
-            match self.door.door.store.take(&key, limit, now).await? {
-                Allowance::Granted(ticket) => tickets.push(ticket),
-                Allowance::Refused { until } => {
-                    self.give_back(&tickets).await?;
-                    return Ok(Err(until));
-                }
-            }
-        }
-        Ok(Ok(tickets))
-    }
-
-    async fn give_back(&self, tickets: &[Ticket]) -> Result<(), Unknown> {
-        for ticket in tickets {
-            self.door.door.store.give_back(ticket).await?;
-        }
-        Ok(())
     }
 
     /// I4: a login that names anybody but the owner is not sent; it ends the session.
@@ -244,8 +202,13 @@ impl<'a> LoginExchange<'a> {
                 Ok(Body::Whole(body)) => Some(body),
                 Ok(Body::TooLong) => {
                     exchange.finish().await;
-                    let judged = Judged { door, passage, sent };
-                    return judged.neither(session).await;
+                    let judged = Judged {
+                        door,
+                        passage,
+                        sent,
+                        told: LoginTold::default(),
+                    };
+                    return judged.neither(session, rule).await;
                 }
                 Err(error) => return door.portal_down(session, &passage.arrival, &error).await.map(Ok),
             }
@@ -265,13 +228,19 @@ impl<'a> LoginExchange<'a> {
             body: read.as_deref(),
         };
         let judgement = judge(rule, &asked, &answer, now);
-        let judged = Judged { door, passage, sent };
+        let told = told(rule, &answer);
+        let judged = Judged {
+            door,
+            passage,
+            sent,
+            told,
+        };
         match judgement {
             Judgement::Refused => judged.refused(session, rule, exchange, read).await,
-            Judgement::Accepted => judged.accepted(session, exchange, read).await,
+            Judgement::Accepted => judged.accepted(session, rule, exchange, read).await,
             Judgement::Neither => {
                 exchange.finish().await;
-                judged.neither(session).await
+                judged.neither(session, rule).await
             }
         }
     }
@@ -279,7 +248,7 @@ impl<'a> LoginExchange<'a> {
 
 /// What is known of a login when it is sent.
 struct Sent {
-    typed: Login,
+    typed: Option<Login>,
     /// Kept only as digests, for remembered devices.
     password: Option<Zeroizing<String>>,
     alone: Alone,
@@ -292,6 +261,7 @@ struct Judged<'a> {
     door: &'a Door,
     passage: Passage,
     sent: Sent,
+    told: LoginTold,
 }
 
 impl Judged<'_> {
@@ -305,6 +275,30 @@ impl Judged<'_> {
     ) -> Outcome<()> {
         self.door.door.metrics.login("refused");
         let now = self.door.door.now();
+        match self.signed_in_all_the_same(&exchange.head).await {
+            Ok(None) => {}
+            Ok(Some(told)) => {
+                exchange.finish().await;
+                if told == Told::LoginNotUnderstood {
+                    return self.shut(session, "refused_but_signed_in").await;
+                }
+                return self
+                    .door
+                    .tell(session, &self.passage.arrival, &told, None)
+                    .await
+                    .map(Ok);
+            }
+            Err(unknown) => return Ok(Err(unknown)),
+        }
+        let client = self.passage.arrival.client;
+        if let Err(unknown) = self
+            .door
+            .door
+            .note_judged(rule.path.as_str(), Judgement::Refused, client)
+            .await
+        {
+            return Ok(Err(unknown));
+        }
         if rule.failure.is_some()
             && let Who::Session(live) = &self.passage.who
             && let Err(unknown) = self.door.door.forget_tried(live, self.sent.alone, now).await
@@ -364,10 +358,8 @@ impl Judged<'_> {
         if !self.store_into(&mut vault, &parted) {
             return Ok(None);
         }
-        let tried = rule
-            .failure
-            .is_none()
-            .then(|| self.sent.typed.folded().to_owned());
+        let typed = self.sent.typed.as_ref().filter(|_| rule.failure.is_none());
+        let tried = typed.map(|typed| typed.folded().to_owned());
         let token = self
             .door
             .door
@@ -391,6 +383,7 @@ impl Judged<'_> {
     async fn accepted(
         self,
         session: &mut Session,
+        rule: &LoginRule,
         mut exchange: Exchange<'_>,
         read: Option<Bytes>,
     ) -> Outcome<()> {
@@ -413,15 +406,51 @@ impl Judged<'_> {
             }),
             cookies: parted.passed.clone(),
         };
+        if let Err(unknown) = self
+            .door
+            .door
+            .note_judged(rule.path.as_str(), Judgement::Accepted, arrival.client)
+            .await
+        {
+            exchange.finish().await;
+            return Ok(Err(unknown));
+        }
+        let identity = match self.identify(&parted).await {
+            Ok(identity) => identity,
+            Err(unknown) => {
+                exchange.finish().await;
+                return Ok(Err(unknown));
+            }
+        };
+        let (login, said, lines) = match identity {
+            Identity::Is { login, said, lines } => (login, said, lines),
+            Identity::Nobody => {
+                exchange.finish().await;
+                return self.shut(session, "nobody_named").await;
+            }
+            Identity::Unknown => {
+                exchange.finish().await;
+                return self.portal_did_not_say(session).await;
+            }
+        };
+        let hosts = config.cookie_hosts();
         let keep = |vault: &mut Vault| {
             self.store_into(vault, &parted);
+            if let Some((lines, path)) = &lines {
+                vault.main.store(lines, path, &hosts);
+                vault.unproven = false;
+            }
+            if let Some(bearer) = &self.told.bearer {
+                vault.bound.bind(Credential::Bearer, bearer.reveal().as_bytes());
+            }
         };
         let name = device_cookie_name(&config.listen.public_url);
         let device = arrival.cookies.only(name).and_then(DeviceCookie::parse);
         let accepted = Accepted {
             device: device.as_ref(),
             password: self.sent.password.as_ref().map(|password| password.as_str()),
-            typed: &self.sent.typed,
+            typed: &login,
+            said,
             under: &self.passage.who,
             keep: &keep,
             waiting,
@@ -472,6 +501,13 @@ impl Judged<'_> {
                 self.withhold(session, exchange, &Told::NotKnown, Some(cookie))
                     .await
             }
+            LoginOutcome::SomebodyElse => {
+                self.door.door.metrics.login("somebody_else");
+                let cookie = self.door.door.clear_session_cookie();
+                let login = config.portal.rules.login_page.address(None);
+                self.withhold(session, exchange, &Told::SignIn { login }, Some(cookie))
+                    .await
+            }
             LoginOutcome::Overtaken => {
                 self.door.door.metrics.login("overtaken");
                 self.withhold(session, exchange, &Told::Retry, None).await
@@ -481,9 +517,7 @@ impl Judged<'_> {
 
     async fn settle(&self, accepted: Accepted<'_>) -> Result<LoginOutcome, Unknown> {
         let outcome = self.door.door.login_accepted(accepted).await?;
-        for ticket in &self.sent.tickets {
-            self.door.door.store.give_back(ticket).await?;
-        }
+        self.door.give_back(&self.sent.tickets).await?;
         Ok(outcome)
     }
 
@@ -503,42 +537,100 @@ impl Judged<'_> {
     }
 
     /// The answer fits neither success nor failure: it is shut, its jar thrown away, and reported.
-    async fn neither(self, session: &mut Session) -> Outcome<()> {
-        self.door.door.metrics.login("not_understood");
-        if let Err(unknown) = self.report().await {
+    async fn neither(self, session: &mut Session, rule: &LoginRule) -> Outcome<()> {
+        let client = self.passage.arrival.client;
+        if let Err(unknown) = self
+            .door
+            .door
+            .note_judged(rule.path.as_str(), Judgement::Neither, client)
+            .await
+        {
             return Ok(Err(unknown));
         }
-        let cookie = self.door.door.clear_session_cookie();
+        self.shut(session, "neither").await
+    }
+
+    async fn shut(self, session: &mut Session, reason: &'static str) -> Outcome<()> {
+        let Passage { arrival, who, .. } = &self.passage;
+        self.door
+            .shut_login(session, arrival, who, self.sent.typed.as_ref(), reason)
+            .await
+    }
+
+    /// Who the portal says it is, asked with the jar as the login leaves it.
+    async fn identify(&self, parted: &Parted) -> Result<Identity, Unknown> {
+        let mut vault = Vault::default();
+        if let Who::Session(live) = &self.passage.who {
+            vault.main = live.vault()?.main;
+        }
+        self.store_into(&mut vault, parted);
+        let arrival = &self.passage.arrival;
+        Ok(self
+            .door
+            .identity(arrival, &vault.main, None, &self.told, self.sent.typed.as_ref())
+            .await)
+    }
+
+    /// The portal accepted a login and then does not say whose: nothing is let through. A jar that kept its
+    /// cookie across the login is thrown away with its session.
+    async fn portal_did_not_say(self, session: &mut Session) -> Outcome<()> {
+        self.door.door.metrics.portal_down();
+        let cookie = match &self.passage.who {
+            Who::Session(live) => match self.door.door.end_session(live).await {
+                Ok(Ending::Ended) => Some(self.door.door.clear_session_cookie()),
+                // Whoever was faster under it was asked about too.
+                Ok(Ending::Overtaken) => None,
+                Err(unknown) => return Ok(Err(unknown)),
+            },
+            Who::Nobody | Who::Replaced => None,
+        };
         self.door
             .tell(
                 session,
                 &self.passage.arrival,
-                &Told::LoginNotUnderstood,
-                Some(cookie),
+                &Told::PortalDown { status: 502 },
+                cookie,
             )
             .await
             .map(Ok)
     }
 
-    async fn report(&self) -> Result<(), Unknown> {
-        let door = &self.door.door;
-        if let Who::Session(live) = &self.passage.who {
-            // Whoever was faster under it had the same name, and an answer of their own.
-            let _: Ending = door.end_session(live).await?;
-        }
-        let event = AuditEvent {
-            event: "login.not_understood",
-            actor: Actor {
-                name: "gateway".into(),
-                from: self.passage.arrival.client.to_string(),
-            },
-            firm: None,
-            login: Some(self.sent.typed.clone()),
-            details: serde_json::json!({ "path": self.passage.arrival.target.path() }),
+    /// A login that the rule takes for refused, but whose answer sets the portal's session for a stranger: what
+    /// to tell, where that signed somebody in after all, or nobody can say.
+    async fn signed_in_all_the_same(&self, head: &ResponseHeader) -> Result<Option<Told>, Unknown> {
+        let arrival = &self.passage.arrival;
+        let rules = &arrival.settings.config.portal.rules;
+        let lines: Vec<&[u8]> = head
+            .headers
+            .get_all(http::header::SET_COOKIE)
+            .iter()
+            .map(http::HeaderValue::as_bytes)
+            .collect();
+        let parted = part(&lines, &rules.pass_cookies);
+        let (Some(probe), Credentials::LoginJar) = (&rules.who_am_i, self.passage.credentials) else {
+            return Ok(None);
         };
-        door.directory.audit(&event, door.now()).await?;
-        Ok(())
+        let mut vault = match &self.passage.who {
+            Who::Session(live) => live.vault()?,
+            Who::Nobody | Who::Replaced => Vault::default(),
+        };
+        if !arrival.sets_session(&parted.kept) || !self.store_into(&mut vault, &parted) {
+            return Ok(None);
+        }
+        Ok(
+            match self.door.ask_who(arrival, probe, &vault.main, None).await.named {
+                Named::Nobody => None,
+                Named::Somebody(_) => Some(Told::LoginNotUnderstood),
+                Named::Unknown => Some(Told::PortalDown { status: 502 }),
+            },
+        )
     }
+}
+
+/// Where only the answer says who it was, the body may be of any kind.
+fn by_answer(rule: &LoginRule, bad: BadBody) -> Result<FormBody, BadBody> {
+    let any = rule.username == UsernameSource::Answer && bad == BadBody::OtherType;
+    if any { Ok(FormBody::default()) } else { Err(bad) }
 }
 
 fn rewrite_for_browser(head: &mut ResponseHeader, passage: &Passage) -> Result<(), Unknown> {

@@ -3,17 +3,24 @@
 
 mod answer;
 mod arrival;
+mod attempts;
+mod basic;
 mod client;
+mod credentials;
 mod door;
 mod exchange;
 mod headers;
 mod hygiene;
 mod live;
 mod login;
+mod machine;
+mod messages;
 mod ops;
 mod own;
 mod passage;
+mod probe;
 mod proxy;
+mod recognise;
 mod run;
 mod start;
 mod upstream;

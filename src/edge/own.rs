@@ -81,10 +81,13 @@ pub async fn serve(
     visitor: Option<Arc<Visitor>>,
 ) -> pingora::Result<()> {
     let mut known = Extensions::new();
+    let mut limit = BODY_LIMIT;
     if let Some(visitor) = visitor {
+        let path = String::from_utf8_lossy(session.req_header().raw_path());
+        limit = limit.max(crate::pages::longest_body(&path, &visitor));
         known.insert(visitor);
     }
-    serve_knowing(session, router, known, BODY_LIMIT).await
+    serve_knowing(session, router, known, limit).await
 }
 
 /// Serves a request by a router that is told what is `known` of it.

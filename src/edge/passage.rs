@@ -1,16 +1,20 @@
 //! A request on its way to the portal and its answer on the way back: which cookies go up, which come
 //! down, and what the vault keeps (I3).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::HeaderValue;
 use http::header::SET_COOKIE;
 use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::arrival::Arrival;
+use super::credentials::{is_bound, offers_foreign_token, without_foreign_tokens};
 use super::headers::{self, Said};
+use super::messages::{Foreign, Messages};
 use crate::access::{Doorstep, LiveSession, Unknown, Who};
 use crate::gate::{Credentials, Route};
 use crate::sessions::Level;
-use crate::vault::{BrowserCookies, Jar, Parted, Vault, part};
+use crate::vault::{Bound, BrowserCookies, Jar, Parted, Vault, part};
 
 /// A request that is forwarded.
 pub struct Passage {
@@ -24,6 +28,16 @@ pub struct Passage {
     pub credentials: Credentials,
     /// The value of its Cookie header.
     cookie: Option<String>,
+    /// Credentials of its own that may go up.
+    authorization: Option<HeaderValue>,
+    /// Path and query that go up, where they are not those that came: another session's token was taken out.
+    target: Option<String>,
+    /// The credentials that the session's own login brought.
+    bound: Bound,
+    /// What is said over its WebSocket.
+    messages: Messages,
+    /// A session cookie that its answer brings.
+    own_cookie: Option<String>,
     /// The session ended before it is forwarded (logout): nothing is kept, and the cookie is taken back.
     session_ended: bool,
     /// `pass_cookies` of a withheld login answer, where the firm's policy went off (or an exception began to
@@ -60,15 +74,70 @@ impl Passage {
             Some(waiting) if credentials == Credentials::Vault => waiting.cookies,
             _ => Vec::new(),
         };
+        let in_vault = credentials == Credentials::Vault;
+        let authorization = arrival
+            .authorization
+            .clone()
+            .filter(|value| in_vault && is_bound(&vault.bound, value));
+        let rules = &arrival.settings.config.portal.rules;
+        let query = arrival.target.query().filter(|_| in_vault && rules.has_bearer());
+        let cleaned = query.and_then(|query| {
+            without_foreign_tokens(query, &rules.session_parameters, &vault.bound, &vault.main)
+        });
+        let target = cleaned.map(|query| match query.is_empty() {
+            true => arrival.target.path().to_owned(),
+            false => format!("{}?{query}", arrival.target.path()),
+        });
         Ok(Self {
             arrival,
             who,
             route,
             credentials,
             cookie,
+            authorization,
+            target,
+            bound: vault.bound,
+            messages: Messages::default(),
+            own_cookie: None,
             session_ended: false,
             owed,
         })
+    }
+
+    /// A machine client's: no session, its own Authorization as it was sent (`[[portal.exempt]]`).
+    ///
+    /// # Errors
+    /// Never: there is no vault to open.
+    pub fn exempt(arrival: Arrival, route: Route) -> Result<Self, Unknown> {
+        let authorization = arrival.authorization.clone();
+        Ok(Self {
+            authorization,
+            ..Self::new(arrival, Who::Nobody, route, Credentials::None)?
+        })
+    }
+
+    /// The same, with a session cookie that its answer brings.
+    #[must_use]
+    pub fn bringing(mut self, cookie: Option<String>) -> Self {
+        self.own_cookie = cookie;
+        self
+    }
+
+    /// Whether the subprotocols that a WebSocket offers hold a token that is not this session's.
+    pub fn offers_foreign_token(&self, head: &RequestHeader) -> bool {
+        let offers = head.headers.get_all(http::header::SEC_WEBSOCKET_PROTOCOL).iter();
+        self.arrival.settings.config.portal.rules.has_bearer() && offers_foreign_token(offers, &self.bound)
+    }
+
+    /// Reads what the browser says over a connection that was upgraded.
+    ///
+    /// # Errors
+    /// Where it brings a token that is not this session's.
+    pub fn overhear(&mut self, bytes: &[u8]) -> Result<(), Foreign> {
+        if !self.arrival.is_upgrade || !self.arrival.settings.config.portal.rules.has_bearer() {
+            return Ok(());
+        }
+        self.messages.read(bytes, &self.bound)
     }
 
     /// The same, for a session that was just ended by logout.
@@ -92,10 +161,18 @@ impl Passage {
             client: self.arrival.client,
             identity: identity.map(|holder| holder.login.as_str()),
             cookie: self.cookie.clone(),
+            authorization: self.authorization.clone(),
             overrides: let_in && matches!(self.route, Route::Protected | Route::Ambiguous),
         };
         headers::for_upstream(head, said, &self.arrival.settings.config)?;
-        let target = self.arrival.target.path_and_query();
+        if self.arrival.is_upgrade && self.arrival.settings.config.portal.rules.has_bearer() {
+            // Messages that are compressed could not be read.
+            head.remove_header(&http::header::SEC_WEBSOCKET_EXTENSIONS);
+        }
+        let target = self
+            .target
+            .as_deref()
+            .unwrap_or_else(|| self.arrival.target.path_and_query());
         if target.as_bytes() != head.raw_path() {
             // A session in the path was taken out before the request was classed.
             let uri = target.parse().map_err(|_| {
@@ -118,6 +195,9 @@ impl Passage {
         }
         for passed in &parted.passed {
             append_cookie(head, passed);
+        }
+        if let Some(own) = &self.own_cookie {
+            append_cookie(head, own);
         }
         if self.session_ended {
             append_cookie(head, &door.clear_session_cookie());
@@ -160,10 +240,26 @@ impl Passage {
             config.portal.upstream.origin.host(),
         ];
         let path = self.arrival.target.path();
-        let store = |vault: &mut Vault| self.jar_of(vault).store(lines, path, &hosts);
+        // I4: asked about before the vault is used again.
+        let sets_session = self.credentials == Credentials::Vault && self.arrival.sets_session(lines);
+        let asks = config.portal.rules.who_am_i.is_some();
+        let session_changed = AtomicBool::new(false);
+        let store = |vault: &mut Vault| {
+            let changed = self.jar_of(vault).store(lines, path, &hosts);
+            vault.unproven |= changed && sets_session && asks;
+            session_changed.fetch_or(changed && sets_session, Ordering::Relaxed);
+            changed
+        };
         match &self.who {
             Who::Session(session) => {
                 door.change_vault(session, now, store).await?;
+                if session_changed.into_inner() && !matches!(self.route, Route::Login(_)) {
+                    let holder = session.stored.record.level.holder();
+                    let login = holder.map(|holder| &holder.login);
+                    let place = "session_cookies";
+                    door.note_drift("session_changed", place, login, self.arrival.client)
+                        .await?;
+                }
                 Ok(None)
             }
             Who::Nobody | Who::Replaced if self.credentials == Credentials::Vault => Ok(None),

@@ -58,6 +58,22 @@ impl ProxyHttp for Hooks {
         forwarded(known)?.prepare(head)
     }
 
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<bytes::Bytes>,
+        _end: bool,
+        known: &mut Known,
+    ) -> Result<()> {
+        let (Some(passage), Some(bytes)) = (known.0.as_deref_mut(), body) else {
+            return Ok(());
+        };
+        passage.overhear(bytes).map_err(|_| {
+            self.0.door.metrics.refused("foreign_token");
+            Error::explain(ErrorType::HTTPStatus(403), "a token that is not this session's")
+        })
+    }
+
     async fn upstream_response_filter(
         &self,
         _session: &mut Session,

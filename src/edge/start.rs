@@ -14,6 +14,7 @@ use crate::ops::Metrics;
 use crate::providers::{providers, sms_sender};
 use crate::secret::KeyRing;
 use crate::sessions::{DirectoryMark, MemoryStore, RedisStore, SessionStore};
+use crate::tell;
 
 /// How often changes of number are looked at whose hold may be over.
 const PHONE_CHANGES_EVERY: Duration = Duration::from_secs(30);
@@ -90,7 +91,8 @@ pub async fn keep_up(door: Arc<Doorstep>) {
         mark(&door),
         sweep(&door),
         follow_key_file(&door),
-        phone_changes(&door)
+        phone_changes(&door),
+        tell::run(&door)
     );
 }
 

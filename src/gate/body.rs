@@ -4,15 +4,18 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, stream};
 use http::{HeaderMap, HeaderName, header};
 
+use super::json::Json;
 use super::query::Fields;
 
 /// A body that was read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FormBody {
     /// What it was.
     pub kind: FormKind,
     /// Its fields.
     pub fields: Fields,
+    /// The document, where it is JSON that every parser reads alike.
+    pub json: Option<Json>,
 }
 
 /// What a body is.
@@ -25,6 +28,8 @@ pub enum FormKind {
     Urlencoded,
     /// `multipart/form-data` (RFC 7578)
     Multipart,
+    /// `application/json`, or a type that ends in `+json` (RFC 6839 3.1).
+    Json,
 }
 
 /// Why a body can be read in no way, or in two.
@@ -54,6 +59,16 @@ pub enum BadBody {
 }
 
 impl FormBody {
+    /// Whether there is one way to read it; JSON that is none is no form either.
+    pub fn is_readable(&self) -> bool {
+        self.kind != FormKind::Json || self.json.is_some()
+    }
+
+    /// Whether it holds something that a server could take for the field `name`.
+    pub(super) fn mentions(&self, name: &str) -> bool {
+        !self.fields.mentions(name).is_empty() || self.json.as_ref().is_some_and(|json| json.mentions(name))
+    }
+
     /// Reads a whole body by the headers of its request.
     ///
     /// # Errors
@@ -85,6 +100,16 @@ impl FormBody {
                 multipart(content_type, bytes)?
             }
             other if bytes.is_empty() && !other.is_empty() => Self::default(),
+            other if is_json(other) => {
+                let json = parameters_are_harmless(parameters, false)
+                    .ok()
+                    .and_then(|()| Json::read(bytes));
+                Self {
+                    kind: FormKind::Json,
+                    fields: Fields::default(),
+                    json,
+                }
+            }
             other if other.contains('/') && !other.contains("form") => return Err(BadBody::OtherType),
             _ => return Err(BadBody::ContentTypes),
         };
@@ -93,6 +118,9 @@ impl FormBody {
 
     /// A field `_charset_` tells the server how to read the others (HTML standard, 4.10.21.5).
     fn charset_is_utf8(self) -> Result<Self, BadBody> {
+        if self.kind == FormKind::Json {
+            return Ok(self);
+        }
         let mentions = self.fields.mentions("_charset_");
         let utf8 = mentions.exact.iter().all(|field| is_utf8(&field.value));
         if utf8 && mentions.alike == 0 {
@@ -101,6 +129,11 @@ impl FormBody {
             Err(BadBody::Charset)
         }
     }
+}
+
+fn is_json(content_type: &str) -> bool {
+    content_type == "application/json"
+        || (content_type.starts_with("application/") && content_type.ends_with("+json"))
 }
 
 /// The values of a header that may be a list, trimmed; a value that is no text is one that fits nothing.
@@ -148,6 +181,7 @@ fn urlencoded(bytes: &Bytes) -> Result<FormBody, BadBody> {
     Ok(FormBody {
         kind: FormKind::Urlencoded,
         fields: Fields::parse(bytes),
+        json: None,
     })
 }
 
@@ -172,6 +206,7 @@ fn multipart(content_type: &str, bytes: &Bytes) -> Result<FormBody, BadBody> {
     Ok(FormBody {
         kind: FormKind::Multipart,
         fields,
+        json: None,
     })
 }
 

@@ -5,19 +5,21 @@ use http::Method;
 
 use super::Glob;
 use super::body::{BadBody, FormBody};
+use super::json::{Found, Json, JsonPointer};
 use super::login::{self, BadLogin};
 use super::path::Target;
 use super::query::{Fields, Mentions, same_name};
 use super::reading;
 use super::route::{BODY_LIMIT, Route};
-use super::rules::{Anonymous, LoginRule, Matcher, PortalRules};
+use super::rules::{Anonymous, LoginRule, Matcher, PortalRules, UsernameSource};
 
 /// Whether a login rule's username field is mentioned.
 pub(super) fn names_somebody(rules: &PortalRules, fields: &Fields) -> bool {
     rules
         .logins
         .iter()
-        .any(|rule| !fields.mentions(rule.username.field()).is_empty())
+        .filter_map(|rule| rule.username.field())
+        .any(|field| !fields.mentions(&field).is_empty())
 }
 
 /// Whether a method's requests carry no body that a portal reads.
@@ -162,6 +164,8 @@ impl<'a> Classing<'a> {
         let nothing = FormBody::default();
         let body = match self.body {
             Some(Ok(body)) => body,
+            // Where the answer says who it was, the body may be of any kind.
+            Some(Err(BadBody::OtherType)) if !unclear && self.all_by_answer(&rules) => &nothing,
             Some(Err(_)) => return Some(Route::BadLogin),
             None => &nothing,
         };
@@ -186,16 +190,27 @@ impl<'a> Classing<'a> {
                 (Err(BadLogin::Missing), _) => {}
                 (Err(_), _) => return None,
                 (Ok(name), None) => found = Some((*index, name)),
-                (Ok(name), Some((_, other))) if login::same_person(&name, other) => {}
+                (Ok(Some(name)), Some((_, Some(other)))) if login::same_person(&name, other) => {}
                 (Ok(_), Some(_)) => return None,
             }
         }
         found.map(|(index, _)| index)
     }
 
+    fn all_by_answer(&self, rules: &[usize]) -> bool {
+        let by_answer = |index: &usize| {
+            self.rules
+                .logins
+                .get(*index)
+                .is_some_and(|rule| rule.username == UsernameSource::Answer)
+        };
+        rules.iter().all(by_answer)
+    }
+
     /// Whether this is a rule's login, whoever it is that signs in.
     fn place(&self, rule: &LoginRule) -> Fit {
-        if rule.method != *self.method {
+        // Basic credentials come with requests of any kind: they make none of them a login by itself.
+        if rule.method != *self.method || rule.username == UsernameSource::Basic {
             return Fit::No;
         }
         let path = self.path_fit(rule);
@@ -210,7 +225,11 @@ impl<'a> Classing<'a> {
             .where_form
             .iter()
             .map(|(name, value)| self.form_fit(name, value));
-        of_query.chain(of_form).fold(path, Fit::min)
+        let of_json = rule
+            .where_json
+            .iter()
+            .map(|(pointer, value)| self.json_fit(pointer, value));
+        of_query.chain(of_form).chain(of_json).fold(path, Fit::min)
     }
 
     fn path_fit(&self, rule: &LoginRule) -> Fit {
@@ -231,10 +250,34 @@ impl<'a> Classing<'a> {
     fn form_fit(&self, name: &str, value: &str) -> Fit {
         match self.body {
             None => Fit::Unclear,
+            // Some frameworks make parameters of a JSON body.
+            Some(Ok(body)) if body.json.as_ref().is_some_and(|json| json.mentions(name)) => Fit::Unclear,
             Some(Ok(body)) => fit(name, value, &body.fields, Some(self.query)),
             // A body that says itself that it is something else, JSON for one.
             Some(Err(BadBody::OtherType)) => Fit::No,
             Some(Err(_)) => Fit::Unclear,
+        }
+    }
+
+    fn json_fit(&self, pointer: &JsonPointer, value: &Json) -> Fit {
+        let Some(Ok(body)) = self.body else {
+            return Fit::Unclear;
+        };
+        let text = match value {
+            Json::Text(text) => text.clone(),
+            other => other.shown(),
+        };
+        if fit(&pointer.as_field(), &text, self.query, Some(&body.fields)) != Fit::No {
+            return Fit::Unclear;
+        }
+        let Some(json) = &body.json else {
+            return if body.is_readable() { Fit::No } else { Fit::Unclear };
+        };
+        match json.at(pointer) {
+            Found::One(found) if found == value => Fit::Yes,
+            Found::One(Json::Text(found)) if alike(found, &text) => Fit::Unclear,
+            Found::Twice => Fit::Unclear,
+            Found::One(_) | Found::Absent => Fit::No,
         }
     }
 
@@ -258,12 +301,20 @@ impl<'a> Classing<'a> {
                 .any(|known| same_name(name, known))
                 || cookies.iter().any(|glob| glob.matches_folded(name.trim()))
         };
-        self.query.names().any(can_carry) || self.form().is_some_and(|form| form.names().any(can_carry))
+        let in_json = |json: &Json| {
+            self.rules
+                .session_parameters
+                .iter()
+                .any(|name| json.mentions(name))
+        };
+        self.query.names().any(can_carry)
+            || self.form().is_some_and(|form| form.names().any(can_carry))
+            || self.json().is_some_and(in_json)
     }
 
     fn is_ambiguous(&self) -> bool {
-        let names = self.rules.logins.iter().map(|rule| rule.username.field());
-        self.is_ambiguous_beside_names() || names.into_iter().any(|name| self.is_twofold(name))
+        let mut names = self.rules.logins.iter().filter_map(|rule| rule.username.field());
+        self.is_ambiguous_beside_names() || names.any(|name| self.is_twofold(&name))
     }
 
     fn is_ambiguous_beside_names(&self) -> bool {
@@ -295,20 +346,28 @@ impl<'a> Classing<'a> {
     }
 
     fn names_somebody(&self) -> bool {
-        names_somebody(self.rules, self.query)
-            || self.form().is_some_and(|form| names_somebody(self.rules, form))
+        let mut names = self.rules.logins.iter().filter_map(|rule| rule.username.field());
+        names.any(|name| self.is_mentioned(&name))
+    }
+
+    fn is_mentioned(&self, field: &str) -> bool {
+        !self.query.mentions(field).is_empty()
+            || self
+                .body
+                .and_then(Result::ok)
+                .is_some_and(|body| body.mentions(field))
+    }
+
+    fn json(&self) -> Option<&'a Json> {
+        self.body.and_then(Result::ok).and_then(|body| body.json.as_ref())
     }
 
     /// Whether a `public` entry allows every username field that is here.
     fn may_name_somebody(&self) -> bool {
-        let here = |field: &str| {
-            !self.query.mentions(field).is_empty()
-                || self.form().is_some_and(|form| !form.mentions(field).is_empty())
-        };
         self.rules.public.iter().any(|entry| {
             let allowed = |field: &str| entry.fields.iter().any(|allowed| allowed == field);
-            let mut names = self.rules.logins.iter().map(|rule| rule.username.field());
-            self.matches(entry) && names.all(|field| !here(field) || allowed(field))
+            let mut names = self.rules.logins.iter().filter_map(|rule| rule.username.field());
+            self.matches(entry) && names.all(|field| !self.is_mentioned(&field) || allowed(&field))
         })
     }
 
@@ -330,12 +389,12 @@ impl<'a> Classing<'a> {
     }
 
     fn body_is_readable(&self) -> bool {
-        !matches!(self.body, Some(Err(_)))
+        self.body.is_none_or(|body| body.is_ok_and(FormBody::is_readable))
     }
 
     /// A script's logout may send JSON: ending a session needs no field.
     fn body_names_nobody(&self) -> bool {
-        self.body_is_readable() || matches!(self.body, Some(Err(BadBody::OtherType)))
+        !matches!(self.body, Some(Err(error)) if *error != BadBody::OtherType)
     }
 
     fn is_login_page(&self) -> bool {
@@ -345,9 +404,10 @@ impl<'a> Classing<'a> {
 
     fn is_page_of(&self, rule: &LoginRule) -> bool {
         // A `where` that looks at the form alone would open all that shares the path.
-        let only_form = rule.where_query.is_empty() && !rule.where_form.is_empty();
+        let of_body = !rule.where_form.is_empty() || !rule.where_json.is_empty();
+        let only_body = rule.where_query.is_empty() && of_body;
         rule.method == Method::POST
-            && !only_form
+            && !only_body
             && rule.path.matches(self.target.path())
             && rule
                 .where_query
@@ -404,15 +464,19 @@ fn fit(name: &str, value: &str, here: &Fields, there: Option<&Fields>) -> Fit {
 /// look (DokuWiki's `do` is one), so what differs only there is unclear.
 fn likeness(mentions: &Mentions<'_>, value: &str) -> Option<Fit> {
     let field = mentions.exact.first()?;
+    Some(match &field.value {
+        sent if sent == value => Fit::Yes,
+        sent if alike(sent, value) => Fit::Unclear,
+        _ => Fit::No,
+    })
+}
+
+fn alike(one: &str, other: &str) -> bool {
     let bare = |text: &str| {
         text.chars()
             .filter(|c| c.is_alphanumeric())
             .flat_map(char::to_lowercase)
             .collect::<String>()
     };
-    Some(match &field.value {
-        sent if sent == value => Fit::Yes,
-        sent if bare(sent) == bare(value) => Fit::Unclear,
-        _ => Fit::No,
-    })
+    one == other || bare(one) == bare(other)
 }

@@ -7,10 +7,12 @@ use http::{HeaderMap, Method, header};
 use url::Url;
 
 use super::body::{FormBody, FormKind};
+use super::json::{Found, Json, JsonPointer};
 use super::query::Fields;
 use super::rules::{Criterion, LoginRule, UsernameSource};
 use super::{Glob, Login};
 use crate::clock::Timestamp;
+use crate::secret::Redacted;
 
 /// Why a login names nobody, or could name two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,12 +31,54 @@ pub enum BadLogin {
     Unreadable,
 }
 
-/// Who signs in (I4).
+/// Who signs in (I4); `None` where the request does not tell and the answer will.
 ///
 /// # Errors
 /// Where there is no name, or a server could read another one.
-pub fn username(rule: &LoginRule, query: &Fields, body: &FormBody) -> Result<Login, BadLogin> {
-    let field = rule.username.field();
+pub fn username(rule: &LoginRule, query: &Fields, body: &FormBody) -> Result<Option<Login>, BadLogin> {
+    match &rule.username {
+        UsernameSource::Form(field) | UsernameSource::Multipart(field) => in_form(rule, field, query, body),
+        UsernameSource::Json(pointer) => in_json(rule, pointer, query, body),
+        UsernameSource::Answer => return Ok(None),
+        UsernameSource::Basic => Err(BadLogin::Missing),
+    }
+    .map(Some)
+}
+
+/// Who signs in by a JSON body.
+fn in_json(
+    rule: &LoginRule,
+    pointer: &JsonPointer,
+    query: &Fields,
+    body: &FormBody,
+) -> Result<Login, BadLogin> {
+    let Some(json) = &body.json else {
+        let unreadable = body.kind == FormKind::Json;
+        return Err(if unreadable {
+            BadLogin::Unreadable
+        } else {
+            BadLogin::Missing
+        });
+    };
+    let text = match json.at(pointer) {
+        Found::One(Json::Text(text)) => text,
+        Found::One(_) => return Err(BadLogin::Unreadable),
+        Found::Twice => return Err(BadLogin::Twice),
+        Found::Absent => return Err(BadLogin::Missing),
+    };
+    // Servers that make parameters of JSON take the query's too.
+    let field = rule.username.field().unwrap_or_default();
+    let in_query = query.mentions(&field);
+    if in_query.is_ambiguous() || in_query.exact.first().is_some_and(|field| field.value != *text) {
+        return Err(BadLogin::TwoValues);
+    }
+    if text.chars().any(char::is_control) {
+        return Err(BadLogin::Unreadable);
+    }
+    Login::parse(text).map_err(|_| BadLogin::Unreadable)
+}
+
+fn in_form(rule: &LoginRule, field: &str, query: &Fields, body: &FormBody) -> Result<Login, BadLogin> {
     let in_query = query.mentions(field);
     let in_body = body.fields.mentions(field);
     for mentions in [&in_query, &in_body] {
@@ -115,6 +159,27 @@ pub struct Asked<'a> {
     pub upstream: &'a str,
 }
 
+/// What an accepted login's answer says beside that it was accepted.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// Who signed in, where the rule says that the answer tells: `Some(None)` where it does not.
+    pub name: Option<Option<Login>>,
+    /// The bearer token.
+    pub bearer: Option<Redacted<String>>,
+}
+
+/// What an accepted login's answer says.
+pub fn told(rule: &LoginRule, answer: &Answer<'_>) -> Told {
+    let text = |pointer: &JsonPointer| answer.json_name(pointer);
+    Told {
+        name: rule
+            .answer
+            .as_ref()
+            .map(|pointer| text(pointer).and_then(|name| Login::parse(&name).ok())),
+        bearer: rule.bearer.as_ref().and_then(text).map(Redacted::new),
+    }
+}
+
 /// What the portal answered. Cookies and pages stand in it: it has no `Debug`.
 #[derive(Clone, Copy)]
 pub struct Answer<'a> {
@@ -185,6 +250,12 @@ impl Answer<'_> {
                 .body_contains
                 .as_ref()
                 .map(|text| self.body_contains(text.as_bytes())),
+            wanted.json.as_ref().map(|(pointer, value)| {
+                self.json().is_some_and(|json| match value {
+                    Some(value) => json.is_at(pointer, value),
+                    None => matches!(json.at(pointer), Found::One(_)),
+                })
+            }),
             wanted.header.as_ref().map(|(name, value)| {
                 self.headers
                     .get_all(name)
@@ -196,7 +267,8 @@ impl Answer<'_> {
         given.peek().is_some() && given.all(|holds| holds)
     }
 
-    fn is_encoded(&self) -> bool {
+    /// Whether the body is under a content coding.
+    pub(super) fn is_encoded(&self) -> bool {
         self.headers
             .get_all(header::CONTENT_ENCODING)
             .iter()

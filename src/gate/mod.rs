@@ -5,6 +5,7 @@ pub mod body;
 mod classing;
 pub mod decide;
 pub mod glob;
+pub mod json;
 pub mod login;
 pub mod name;
 pub mod path;
@@ -15,10 +16,12 @@ pub mod route;
 pub mod rules;
 #[cfg(test)]
 mod sample;
+pub mod whoami;
 
 pub use body::{BadBody, FormBody};
 pub use decide::{Ask, Asker, Credentials, Presence, Refusal, Verdict, decide, still_stands};
 pub use glob::Glob;
+pub use json::{Json, JsonPointer};
 pub use name::{FirmId, Login};
 pub use path::{Target, TargetError};
 pub use policy::{EmployeeStanding, Exception, FactorKind, FirmStanding, Policy, Role, TwoFactor};

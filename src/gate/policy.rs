@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{FirmId, Login};
+use super::{FirmId, Glob, Login};
 use crate::clock::Timestamp;
 
 /// What can prove that it is you, beside the password.
@@ -123,6 +123,14 @@ impl Policy {
         self.factors
             .as_ref()
             .is_none_or(|factors| factors.contains(&factor))
+    }
+
+    /// Whether the firm's admins may give somebody this login; none where ops set no pattern.
+    pub fn may_have(&self, login: &Login) -> bool {
+        let patterns = self.logins.iter().filter_map(|pattern| Glob::parse(pattern).ok());
+        patterns
+            .into_iter()
+            .any(|pattern| pattern.matches_folded(login.folded()))
     }
 
     /// The idle limit, given the configuration's.

@@ -1,11 +1,16 @@
 //! What configuration says of a portal, compiled.
 
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http::Method;
+use ipnet::IpNet;
 use regex::bytes::Regex as BytesRegex;
 
-use super::Glob;
+use super::body::FormKind;
+use super::whoami::WhoAmI;
+use super::{Glob, Json, JsonPointer};
 
 /// A portal's rules: what is open, how it signs in and out, which cookies leave the vault.
 #[derive(Clone, Debug)]
@@ -28,6 +33,35 @@ pub struct PortalRules {
     pub session_cookies: Vec<Glob>,
     /// Parameters that can carry a session (I2).
     pub session_parameters: Vec<String>,
+    /// Requests of machine clients that need no second factor: holes.
+    pub exempt: Vec<Exempt>,
+    /// The request that asks the portal who a session belongs to.
+    pub who_am_i: Option<WhoAmI>,
+}
+
+impl PortalRules {
+    /// The rule of HTTP Basic, if the portal signs in that way too.
+    pub fn basic(&self) -> Option<(usize, &LoginRule)> {
+        let mut rules = self.logins.iter().enumerate();
+        rules.find(|(_, rule)| rule.username == UsernameSource::Basic)
+    }
+
+    /// Whether HTTP Basic is the only way to sign in: there is no login page then.
+    pub fn only_basic(&self) -> bool {
+        self.logins
+            .iter()
+            .all(|rule| rule.username == UsernameSource::Basic)
+    }
+
+    /// Whether some login's answer carries a bearer token.
+    pub fn has_bearer(&self) -> bool {
+        self.logins.iter().any(|rule| rule.bearer.is_some())
+    }
+
+    /// Whether a cookie of this name can be the portal's session.
+    pub fn is_session_cookie(&self, name: &str) -> bool {
+        self.session_cookies.iter().any(|glob| glob.matches(name))
+    }
 }
 
 /// What happens to somebody not signed in on a protected route.
@@ -40,13 +74,17 @@ pub enum Anonymous {
     Forward,
 }
 
-/// The portal's login page: a path and query, in which `{target}` stands for the deep link.
+/// The portal's login page: a path and query, in which `{target}` stands for the deep link. Empty where HTTP
+/// Basic is the only way to sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginPage(pub String);
 
 impl LoginPage {
     /// The address for somebody who wanted to go to `target`, percent-encoded into its place.
     pub fn address(&self, target: Option<&str>) -> String {
+        if self.0.is_empty() {
+            return "/".to_owned();
+        }
         let target: String = url::form_urlencoded::byte_serialize(target.unwrap_or("/").as_bytes()).collect();
         self.0.replace("{target}", &target)
     }
@@ -72,6 +110,30 @@ pub struct Matcher {
     pub fields: Vec<String>,
 }
 
+/// A request of a machine client that cannot do a second factor. It goes up without any session, with its own
+/// `Authorization`; all given parts must hold.
+#[derive(Clone, Debug)]
+pub struct Exempt {
+    /// The path.
+    pub path: Glob,
+    /// The methods.
+    pub methods: Vec<Method>,
+    /// The networks that it may come from; empty: any, and then a token is asked for.
+    pub networks: Vec<IpNet>,
+    /// Whether it must bring a client token of doorstep's in `Doorstep-Client-Token`.
+    pub token: bool,
+}
+
+impl Exempt {
+    /// Whether a request with a plain path is meant, its token aside.
+    pub fn names(&self, method: &Method, path: &str, client: IpAddr) -> bool {
+        let client = client.to_canonical();
+        self.methods.contains(method)
+            && self.path.matches(path)
+            && (self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&client)))
+    }
+}
+
 /// Where a login's username stands in the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UsernameSource {
@@ -79,13 +141,32 @@ pub enum UsernameSource {
     Form(String),
     /// A part of a `multipart/form-data` body.
     Multipart(String),
+    /// A text in a JSON body.
+    Json(JsonPointer),
+    /// The request does not tell: the portal's answer does ([`LoginRule::answer`]), or who-am-I.
+    Answer,
+    /// The user of HTTP Basic credentials (RFC 7617), which come with each request; the rule's method and path
+    /// are the probe that tries them.
+    Basic,
 }
 
 impl UsernameSource {
-    /// The field's name.
-    pub fn field(&self) -> &str {
+    /// The field's name, where the request has one; a JSON pointer as a form would write it (`user[name]`).
+    pub fn field(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Form(name) | Self::Multipart(name) => name,
+            Self::Form(name) | Self::Multipart(name) => Some(Cow::Borrowed(name)),
+            Self::Json(pointer) => Some(Cow::Owned(pointer.as_field())),
+            Self::Answer | Self::Basic => None,
+        }
+    }
+
+    /// The kind of body that the rule's login has, where it has one.
+    pub fn body_kind(&self) -> Option<FormKind> {
+        match self {
+            Self::Form(_) => Some(FormKind::Urlencoded),
+            Self::Multipart(_) => Some(FormKind::Multipart),
+            Self::Json(_) => Some(FormKind::Json),
+            Self::Answer | Self::Basic => None,
         }
     }
 }
@@ -101,10 +182,16 @@ pub struct LoginRule {
     pub where_query: Vec<(String, String)>,
     /// Form fields that make it a login.
     pub where_form: Vec<(String, String)>,
+    /// Values of a JSON body that make it a login.
+    pub where_json: Vec<(JsonPointer, Json)>,
     /// Where the username stands.
     pub username: UsernameSource,
     /// The form field of the password: read only for remembered devices, which keep a digest of it.
     pub password: String,
+    /// Where the answer's body names who signed in: that beats what was typed (I4).
+    pub answer: Option<JsonPointer>,
+    /// Where the answer's body holds a bearer token.
+    pub bearer: Option<JsonPointer>,
     /// What an accepted password looks like.
     pub success: Criterion,
     /// What a refused one looks like; `None`: whatever is not success.
@@ -134,18 +221,23 @@ pub struct Criterion {
     pub body_contains: Option<String>,
     /// A header of this name whose value matches.
     pub header: Option<(http::HeaderName, BytesRegex)>,
+    /// The body is JSON and has something at this pointer: anything but `null`, or this value.
+    pub json: Option<(JsonPointer, Option<Json>)>,
 }
 
 impl Criterion {
     /// Whether the body must be read to judge.
     pub fn reads_body(&self) -> bool {
-        self.body_contains.is_some()
+        self.body_contains.is_some() || self.json.is_some()
     }
 }
 
 impl LoginRule {
     /// Whether the answer's body must be read to judge it.
     pub fn reads_body(&self) -> bool {
-        self.success.reads_body() || self.failure.as_ref().is_some_and(Criterion::reads_body)
+        self.answer.is_some()
+            || self.bearer.is_some()
+            || self.success.reads_body()
+            || self.failure.as_ref().is_some_and(Criterion::reads_body)
     }
 }

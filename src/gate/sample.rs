@@ -48,8 +48,11 @@ pub(super) fn login_rule(path: &str) -> LoginRule {
         path: glob(path),
         where_query: Vec::new(),
         where_form: Vec::new(),
+        where_json: Vec::new(),
         username: UsernameSource::Form("email".into()),
         password: "password".into(),
+        answer: None,
+        bearer: None,
         success: Criterion {
             status: vec![302, 303],
             location_not: Some(glob("/login**")),
@@ -109,5 +112,7 @@ pub(super) fn rules() -> PortalRules {
         pass_cookies: Vec::new(),
         session_cookies: vec![glob("sessionid"), glob("DW*")],
         session_parameters: vec!["JSESSIONID".into(), "sid".into()],
+        exempt: Vec::new(),
+        who_am_i: None,
     }
 }

@@ -15,7 +15,8 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// 200 where directory and store answer and the public listener is open; 503 with what is missing.
+/// 200 where directory and store answer and the public listener is open; 503 with what is missing. Warnings
+/// are about the portal, and change no status.
 pub async fn readyz(State(door): State<Arc<Doorstep>>) -> Response {
     let directory = door.directory.health().await.is_ok() && door.copies.is_ended("").is_ok();
     let store = door.store.ping().await.is_ok();
@@ -27,6 +28,7 @@ pub async fn readyz(State(door): State<Arc<Doorstep>>) -> Response {
         "directory": word(directory),
         "store": word(store),
         "listener": word(listening),
+        "warnings": door.metrics.drift.warnings(door.now()),
     }));
     let status = if ready {
         StatusCode::OK

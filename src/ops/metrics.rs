@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
 
+use super::drift::Drift;
 use super::scope::{Caller, may};
 use crate::access::{Doorstep, Unknown};
 use crate::gate::{Credentials, Refusal, Route, Verdict};
@@ -22,6 +23,11 @@ pub struct Metrics {
     factors: IntCounterVec,
     unknown: IntCounterVec,
     portal_down: IntCounter,
+    drifts: IntCounterVec,
+    probes: IntCounterVec,
+    exempted: IntCounter,
+    /// What the portal does that its rules do not say.
+    pub drift: Drift,
     listening: AtomicBool,
 }
 
@@ -84,7 +90,29 @@ impl Metrics {
         registry
             .register(Box::new(portal_down.clone()))
             .expect("each metric is registered once");
+        let drifts = family(
+            "doorstep_portal_drift_total",
+            "What the portal's rules do not say.",
+            "reason",
+        );
+        let probes = family(
+            "doorstep_who_am_i_total",
+            "Who-am-I probes, by what the portal said.",
+            "answer",
+        );
+        let exempted = IntCounter::new(
+            "doorstep_exempt_total",
+            "Requests of machine clients that need no second factor.",
+        )
+        .expect("the names of metrics are well formed");
+        registry
+            .register(Box::new(exempted.clone()))
+            .expect("each metric is registered once");
         Self {
+            drifts,
+            probes,
+            exempted,
+            drift: Drift::default(),
             requests: OUTCOMES.map(|outcome| requests.with_label_values(&[outcome])),
             registry,
             refused,
@@ -138,6 +166,21 @@ impl Metrics {
     /// Counts a request that the portal did not answer.
     pub fn portal_down(&self) {
         self.portal_down.inc();
+    }
+
+    /// Counts what the portal's rules do not say.
+    pub fn drifted(&self, reason: &'static str) {
+        self.drifts.with_label_values(&[reason]).inc();
+    }
+
+    /// Counts a who-am-I probe.
+    pub fn probed(&self, answer: &'static str) {
+        self.probes.with_label_values(&[answer]).inc();
+    }
+
+    /// Counts a machine client's request.
+    pub fn exempted(&self) {
+        self.exempted.inc();
     }
 
     /// The public listener is open.

@@ -4,6 +4,7 @@
 //! they are refused, `idempotency` that what is sent twice is done once; `openapi` describes it all.
 
 mod audit;
+mod drift;
 mod employees;
 mod factors;
 mod firms;
@@ -14,6 +15,7 @@ mod metrics;
 mod openapi;
 mod problem;
 mod reports;
+mod scim;
 mod scope;
 mod sessions;
 mod token;
@@ -21,7 +23,7 @@ mod tokens;
 mod two_factor;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -44,10 +46,12 @@ pub fn router(door: Arc<Doorstep>, token: Token) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics::show))
         .merge(api())
+        .merge(scim::router())
         .fallback(nothing)
         .layer(from_fn_with_state(Arc::clone(&door), idempotency::keep))
         .layer(from_fn_with_state(keeper, token::require))
-        .layer(from_fn(problem::of_refusals));
+        .layer(from_fn(problem::of_refusals))
+        .layer(from_fn(scim::of_problems));
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -28,6 +28,11 @@ impl Fields {
         }
     }
 
+    /// Of pairs that were read elsewhere.
+    pub fn of(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
     pub fn urlencoded(bytes: &[u8]) -> Self {
         Self(url::form_urlencoded::parse(bytes).into_owned().collect())
     }

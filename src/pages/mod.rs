@@ -27,6 +27,7 @@ mod gallery;
 #[cfg(test)]
 mod tests;
 
+pub use admin::longest_body;
 pub use assets::asset;
 pub use router::router;
 pub use told::told;

@@ -39,6 +39,8 @@ pub(super) enum Stop {
     FactorNotAllowed,
     /// 403: for admins only.
     NotAdmin,
+    /// 403: another admin's to change (I14).
+    NotForYourself,
     /// 303 to where a factor is verified that nothing else asks for; script: 401 `second_factor_required`.
     ConfirmFirst(String),
     /// 403: the factor was verified too long ago for a change (I14), and where to verify it anew.
@@ -56,6 +58,7 @@ impl Stop {
             | Self::NotFresh(_)
             | Self::FactorNotAllowed
             | Self::NotAdmin
+            | Self::NotForYourself
             | Self::Stale(_) => StatusCode::FORBIDDEN,
             Self::ConfirmFirst(_) => StatusCode::UNAUTHORIZED,
             Self::UnsupportedType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -78,6 +81,7 @@ impl Stop {
             Self::NotFresh(_) => "fresh_factor_required",
             Self::FactorNotAllowed => "factor_not_allowed",
             Self::NotAdmin => "admins_only",
+            Self::NotForYourself => "not_for_yourself",
             Self::ConfirmFirst(_) => "second_factor_required",
             Self::Stale(_) => "fresh_factor_required",
         }
@@ -111,6 +115,10 @@ impl Stop {
                 "Your firm does not use this kind of second factor. Ask your admin what to use.",
             ),
             Self::NotAdmin => ("For admins only", "Your firm’s admins manage employees here."),
+            Self::NotForYourself => (
+                "Another admin’s to do",
+                "Nobody resets, unlocks or deactivates themselves. Ask another admin of your firm, or whoever runs the portal.",
+            ),
             Self::ConfirmFirst(_) | Self::Stale(_) => (
                 "Confirm it is you",
                 "Changing this needs a second factor that was confirmed within the last 10 minutes. Nothing was changed.",

@@ -27,7 +27,7 @@ static PORTAL: LazyLock<Url> =
 
 /// Cookies, kept as a browser keeps them (RFC 6265 5.3, 5.4): at most 180 and 64 KiB; what comes beyond is
 /// refused, what is there stays.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Jar {
     /// In the order in which they were made.

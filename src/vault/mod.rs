@@ -3,17 +3,20 @@
 //! - [`part`] parts an answer's Set-Cookie lines: what the browser gets, what stays here.
 //! - [`Jar`] keeps what stays, as a browser would.
 //! - [`BrowserCookies`] splits what the browser sends and says what of it goes up.
+//! - [`Bound`] tells the credentials that the session's own login brought.
 //! - [`Vault`] is all that a session holds, and its seal (I6).
 //!
 //! Names and values are UTF-8 text and go up byte for byte as they came down. A cookie in another
 //! encoding is dropped on both ways: it cannot be carried faithfully in the types around it.
 
+mod bound;
 mod browser;
 mod jar;
 mod name;
 mod part;
 mod sealed;
 
+pub use bound::{Bound, Credential};
 pub use browser::BrowserCookies;
 pub use jar::{Changes, Jar};
 pub use part::{Parted, part};

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::Jar;
+use super::{Bound, Jar};
 use crate::secret::SessionToken;
 
 /// What a session holds, opened.
@@ -27,6 +27,12 @@ pub struct Vault {
     /// A keyed hash of the password that was accepted, should the device be remembered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+    /// Credentials that the session's own login brought.
+    #[serde(skip_serializing_if = "Bound::is_empty")]
+    pub bound: Bound,
+    /// The portal changed its session outside a login: who-am-I is asked before this is used again (I4).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unproven: bool,
 }
 
 /// What of a withheld answer is released after the second factor.
@@ -65,6 +71,8 @@ impl fmt::Debug for Vault {
             .field("public", &self.public)
             .field("deep_link", &self.deep_link.is_some())
             .field("waiting", &self.waiting)
+            .field("bound", &self.bound)
+            .field("unproven", &self.unproven)
             .finish()
     }
 }

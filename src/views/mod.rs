@@ -5,6 +5,7 @@ mod firm;
 pub mod moment;
 mod people;
 pub mod policy;
+pub mod sheet;
 mod trail;
 
 use serde::Serialize;

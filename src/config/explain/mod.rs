@@ -1,6 +1,7 @@
 //! What a configuration means, in plain words: what is open, how a login is judged, which cookies leave the
 //! vault, who gets in without a second factor, what happens when something is down, and the holes.
 
+mod doors;
 mod risks;
 mod vendors;
 mod words;
@@ -85,6 +86,7 @@ fn placement(config: &Config) -> Vec<String> {
             ops.address
         ),
     });
+    say.extend(told(config));
     if let Some(header) = &portal.identity_header {
         say.push(format!(
             "The portal is told who it is in the header {header}; what a client sends there is removed."
@@ -110,7 +112,11 @@ fn open(config: &Config) -> Vec<String> {
     for login in rules
         .logins
         .iter()
-        .filter(|login| login.where_form.is_empty() || !login.where_query.is_empty())
+        .filter(|login| login.username != UsernameSource::Basic)
+        .filter(|login| {
+            (login.where_form.is_empty() && login.where_json.is_empty()) || !login.where_query.is_empty()
+        })
+        .filter(|login| login.method == http::Method::POST)
     {
         let with = match login.where_query.is_empty() {
             true => String::new(),
@@ -122,12 +128,17 @@ fn open(config: &Config) -> Vec<String> {
         ));
     }
     let page = rules.login_page.path();
-    if !rules.logins.iter().any(|login| login.path.matches(page)) {
+    if !page.is_empty() && !rules.logins.iter().any(|login| login.path.matches(page)) {
         say.push(format!(
             "GET and HEAD of {page}, where somebody not signed in is sent."
         ));
     }
     say.push(match rules.anonymous {
+        Anonymous::Login if page.is_empty() => {
+            "Somebody not signed in who asks for anything else is asked for HTTP Basic credentials; the portal does not see \
+             the request."
+                .to_owned()
+        }
         Anonymous::Login => format!(
             "Somebody not signed in who asks for anything else is sent to {}; the portal does not see the request.",
             rules.login_page.0
@@ -152,6 +163,7 @@ fn open(config: &Config) -> Vec<String> {
 
 fn signing_in(config: &Config) -> Vec<String> {
     let mut say: Vec<String> = config.portal.rules.logins.iter().flat_map(login).collect();
+    say.extend(doors::identity(config));
     let limits = &config.limits;
     say.push(format!(
         "After {} wrong passwords for one login in {}, or {} from one address in {}, the answer is 429.",
@@ -183,20 +195,33 @@ fn login(rule: &LoginRule) -> Vec<String> {
     if !rule.where_form.is_empty() {
         conditions.push(format!("with {} in the form", pairs(&rule.where_form)));
     }
+    if !rule.where_json.is_empty() {
+        let shown: Vec<String> = rule
+            .where_json
+            .iter()
+            .map(|(at, value)| format!("{} = {}", at.as_str(), value.shown()))
+            .collect();
+        conditions.push(format!("with {} in its JSON", and(&shown)));
+    }
     let with = match conditions.is_empty() {
         true => String::new(),
         false => format!(" {}", and(&conditions)),
     };
-    let kind = match rule.username {
-        UsernameSource::Form(_) => "form",
-        UsernameSource::Multipart(_) => "multipart",
+    let what = match &rule.username {
+        UsernameSource::Form(field) => format!("the form field {field:?} is the username"),
+        UsernameSource::Multipart(field) => format!("the multipart field {field:?} is the username"),
+        UsernameSource::Json(pointer) => format!("{} in its JSON is the username", pointer.as_str()),
+        UsernameSource::Answer => "it does not tell who signs in".to_owned(),
+        UsernameSource::Basic => String::new(),
     };
     let mut say = vec![
-        format!(
-            "A {} of {path}{with} is a login; the {kind} field \"{}\" is the username.",
-            rule.method,
-            rule.username.field()
-        ),
+        match rule.username {
+            UsernameSource::Basic => format!(
+                "HTTP Basic credentials are tried with a {} of {path}, and from then on go up only within the session that they made.",
+                rule.method
+            ),
+            _ => format!("A {} of {path}{with} is a login; {what}.", rule.method),
+        },
         format!(
             "Its password was accepted where the portal's answer {}.",
             criterion(&rule.success)
@@ -206,6 +231,18 @@ fn login(rule: &LoginRule) -> Vec<String> {
         say.push(format!(
             "It was refused where the answer {}; an answer that fits neither is shut and reported.",
             criterion(failure)
+        ));
+    }
+    if let Some(pointer) = &rule.answer {
+        say.push(format!(
+            "Who signed in is {} in the answer's JSON, whatever was typed; an answer without it lets nobody in.",
+            pointer.as_str()
+        ));
+    }
+    if let Some(pointer) = &rule.bearer {
+        say.push(format!(
+            "{} in the answer's JSON is a bearer token: withheld while a factor is owed, then good only within that session.",
+            pointer.as_str()
         ));
     }
     if !rule.from.is_empty() {
@@ -324,6 +361,41 @@ fn when_down(config: &Config) -> Vec<String> {
         ));
     }
     say.extend(vendors::when_down(config));
+    say
+}
+
+/// Who is told of what happens.
+fn told(config: &Config) -> Vec<String> {
+    let mut say = Vec::new();
+    let (smtp, sms) = (&config.notices.smtp, config.notices.sms);
+    if let Some(smtp) = smtp {
+        let else_sms = if sms {
+            "; whoever has no address is sent an SMS"
+        } else {
+            ""
+        };
+        say.push(format!(
+            "Employees and their firm's admins are told of changes to factors, numbers and policy by e-mail from {} through {}:{}{else_sms}.",
+            smtp.from, smtp.host, smtp.port
+        ));
+    } else if sms {
+        say.push(
+            "Employees and their firm's admins are told of changes to factors, numbers and policy by SMS."
+                .into(),
+        );
+    } else {
+        say.push("Nobody is told of changes to factors, numbers and policy: [notices] is not given.".into());
+    }
+    if let Some(file) = &config.audit.file {
+        say.push(format!(
+            "Each row of the audit is appended to {}.",
+            file.display()
+        ));
+    }
+    if let Some(webhook) = &config.audit.webhook {
+        let host = webhook.url.host_str().unwrap_or_default();
+        say.push(format!("Each row of the audit is sent to {host}, signed."));
+    }
     say
 }
 

@@ -42,11 +42,7 @@ pub(super) fn holes(config: &Config) -> Vec<String> {
                 .into(),
         );
     }
-    say.push(
-        "There is no who-am-I probe: doors which no rule names (single sign-on, remember-me, a reset that signs in) can \
-         change who a session is."
-            .to_owned(),
-    );
+    say.extend(super::doors::holes(config));
     say.push(format!(
         "doorstep's own pages share the origin {} with the portal's: a script on the portal's pages could read and drive them.",
         config.listen.public_url
@@ -136,6 +132,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
     if config.factors.sms.is_none() {
         say.push("Without SMS nobody can get in before a key is enrolled for them.".into());
     }
+    say.extend(super::doors::warnings(config));
     say.extend(super::vendors::warnings(config));
     say.extend(missing_files(config));
     say
@@ -169,6 +166,7 @@ fn only_status(criterion: &Criterion) -> bool {
         && criterion.sets_cookie.is_none()
         && criterion.body_contains.is_none()
         && criterion.header.is_none()
+        && criterion.json.is_none()
 }
 
 fn missing_files(config: &Config) -> Vec<String> {
@@ -177,6 +175,12 @@ fn missing_files(config: &Config) -> Vec<String> {
         files.push(("tls.certificate", &tls.certificate));
         files.push(("tls.key", &tls.key));
     }
+    files.extend(
+        config
+            .canary
+            .as_ref()
+            .map(|canary| ("canary.password_file", canary.password_file.as_path())),
+    );
     files.extend(config.ops.token_file.as_deref().map(|file| ("token_file", file)));
     files.extend(config.portal.upstream.ca.as_deref().map(|file| ("ca", file)));
     files
@@ -188,6 +192,9 @@ fn missing_files(config: &Config) -> Vec<String> {
                 file.display(),
                 file.display()
             ),
+            "canary.password_file" => {
+                format!("{key} {} is not there: doorstep canary needs it.", file.display())
+            }
             _ => format!(
                 "{key} {} is not there: doorstep cannot start without it.",
                 file.display()

@@ -72,6 +72,13 @@ pub(super) fn criterion(criterion: &Criterion) -> String {
     if let Some(text) = &criterion.body_contains {
         parts.push(format!("says {text:?}"));
     }
+    if let Some((pointer, value)) = &criterion.json {
+        let pointer = pointer.as_str();
+        parts.push(match value {
+            Some(value) => format!("is JSON in which {pointer} is {}", value.shown()),
+            None => format!("is JSON that has {pointer}"),
+        });
+    }
     if let Some((name, regex)) = &criterion.header {
         parts.push(format!("has a header {name} that matches {:?}", regex.as_str()));
     }

@@ -300,6 +300,7 @@ pub fn ops() -> Actor {
 fn config(folder: &std::path::Path, url: &str) -> Config {
     let per = |count, window| Limit { count, window };
     Config {
+        canary: None,
         file: folder.join("doorstep.toml"),
         listen: Listen {
             address: "127.0.0.1:0".parse().unwrap(),
@@ -353,12 +354,16 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             sms_per_employee: per(5, 60 * MINUTE),
             pushes_per_employee: per(30, 60 * MINUTE),
         },
+        notices: crate::config::Notices::default(),
+        audit: crate::config::AuditSinks::default(),
         key_file: folder.join("doorstep.key"),
     }
 }
 
 fn rules() -> PortalRules {
     PortalRules {
+        exempt: Vec::new(),
+        who_am_i: None,
         public: vec![],
         closed: vec![],
         login_page: LoginPage("/login".to_owned()),

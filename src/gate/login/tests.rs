@@ -27,6 +27,121 @@ fn multipart(disposition: &str, value: &str) -> FormBody {
     FormBody::read(&headers, &Bytes::from(body)).unwrap()
 }
 
+fn folded(got: &Result<Option<Login>, BadLogin>) -> Result<&str, BadLogin> {
+    match got {
+        Ok(name) => Ok(name.as_ref().map_or("", Login::folded)),
+        Err(bad) => Err(*bad),
+    }
+}
+
+fn json(body: &str) -> FormBody {
+    let headers = headers(&[("content-type", "application/json; charset=utf-8")]);
+    FormBody::read(&headers, &Bytes::copy_from_slice(body.as_bytes())).unwrap()
+}
+
+#[test]
+fn i4_a_json_login_names_one_person_or_is_not_sent() {
+    use BadLogin::{Missing, Twice, TwoValues, Unreadable};
+    let mut rule = login_rule("/api/login");
+    rule.username = UsernameSource::Json(JsonPointer::parse("/user/name").unwrap());
+    for (query, body, expected) in [
+        ("", r#"{"user":{"name":"Anna"},"password":"x"}"#, Ok("anna")),
+        (
+            "",
+            r#"{"user":{"name":"anna"},"user":{"name":"ben"}}"#,
+            Err(Twice),
+        ),
+        ("", r#"{"user":{"name":"anna","name":"ben"}}"#, Err(Twice)),
+        ("", r#"{"user":{"name":"anna","Name":"ben"}}"#, Err(Twice)),
+        ("", r#"{"USER":{"name":"ben"}}"#, Err(Twice)),
+        ("", r#"{"user":{"name":["anna","ben"]}}"#, Err(Unreadable)),
+        ("", r#"{"user":{"name":{"$ne":"x"}}}"#, Err(Unreadable)),
+        ("", r#"{"user":{"name":7}}"#, Err(Unreadable)),
+        ("", r#"{"user":{"name":"an\u0000na"}}"#, Err(Unreadable)),
+        ("", r#"{"user":{"name":""}}"#, Err(Unreadable)),
+        ("", r#"{"user":{"name":null}}"#, Err(Missing)),
+        ("", r#"[{"user":{"name":"anna"}}]"#, Err(Missing)),
+        ("", "\u{feff}{\"user\":{\"name\":\"anna\"}}", Err(Unreadable)),
+        ("", r#"{"user":{"name":"anna"}} x"#, Err(Unreadable)),
+        ("user[name]=anna", r#"{"user":{"name":"anna"}}"#, Ok("anna")),
+        ("user[name]=ben", r#"{"user":{"name":"anna"}}"#, Err(TwoValues)),
+        ("User[name]=anna", r#"{"user":{"name":"anna"}}"#, Err(TwoValues)),
+    ] {
+        let got = username(&rule, &Fields::parse(query.as_bytes()), &json(body));
+        assert_eq!(folded(&got), expected, "{query:?} {body:?}");
+    }
+    assert_eq!(
+        username(&rule, &Fields::default(), &form("name=anna")),
+        Err(Missing)
+    );
+    rule.username = UsernameSource::Answer;
+    assert_eq!(username(&rule, &Fields::default(), &form("x=1")), Ok(None));
+}
+
+#[test]
+fn i4_what_the_answer_says_is_read_where_the_rule_says() {
+    let mut rule = login_rule("/api/login");
+    rule.answer = Some(JsonPointer::parse("/user/name").unwrap());
+    rule.bearer = Some(JsonPointer::parse("/access_token").unwrap());
+    let map = HeaderMap::new();
+    let said = |body: &str| {
+        let answer = Answer {
+            status: 200,
+            headers: &map,
+            body: Some(body.as_bytes()),
+        };
+        let told = told(&rule, &answer);
+        (
+            told.name.flatten().map(|name| name.folded().to_owned()),
+            told.bearer.map(|token| token.reveal().clone()),
+        )
+    };
+    let whole = said(r#"{"user":{"name":"Anna"},"access_token":"t0k"}"#);
+    assert_eq!(whole, (Some("anna".into()), Some("t0k".into())));
+    assert_eq!(said(r#"{"user":{"name":"anna","name":"ben"}}"#), (None, None));
+    assert_eq!(said("<html>"), (None, None));
+}
+
+#[test]
+fn a_criterion_of_json_holds_for_what_stands_there() {
+    let at = |pointer: &str, value: Option<&str>| Criterion {
+        json: Some((
+            JsonPointer::parse(pointer).unwrap(),
+            value.map(|value| Json::read(value.as_bytes()).unwrap()),
+        )),
+        ..Criterion::default()
+    };
+    let map = HeaderMap::new();
+    for (body, criterion, accepted) in [
+        (r#"{"access_token":"x"}"#, at("/access_token", None), true),
+        (r#"{"access_token":null}"#, at("/access_token", None), false),
+        (r#"{"error":"no"}"#, at("/access_token", None), false),
+        ("access_token", at("/access_token", None), false),
+        (r#"{"ok":true}"#, at("/ok", Some("true")), true),
+        (r#"{"ok":"true"}"#, at("/ok", Some("true")), false),
+        (r#"{"ok":false,"ok":true}"#, at("/ok", Some("true")), false),
+        (r#"{"code":0}"#, at("/code", Some("0")), true),
+        (r#"{"code":00}"#, at("/code", Some("0")), false),
+    ] {
+        let mut rule = login_rule("/api/login");
+        rule.success = criterion;
+        let asked = Asked {
+            path_and_query: "/api/login",
+            public: "https://a",
+            upstream: "http://b",
+        };
+        let answer = Answer {
+            status: 200,
+            headers: &map,
+            body: Some(body.as_bytes()),
+        };
+        let judged = judge(&rule, &asked, &answer, Timestamp(0));
+        assert_eq!(judged == Judgement::Accepted, accepted, "{body}");
+        let unread = Answer { body: None, ..answer };
+        assert_eq!(judge(&rule, &asked, &unread, Timestamp(0)), Judgement::Neither);
+    }
+}
+
 #[test]
 fn i4_a_login_names_one_person_or_is_not_sent() {
     use BadLogin::{Missing, Twice, TwoValues, Unreadable};
@@ -60,11 +175,7 @@ fn i4_a_login_names_one_person_or_is_not_sent() {
         ("", "email=an%E2%80%8Bna", Err(Unreadable)),
     ] {
         let got = username(&rule, &Fields::parse(query.as_bytes()), &form(body));
-        assert_eq!(
-            got.as_ref().map(Login::folded).map_err(|bad| *bad),
-            expected,
-            "{query:?} {body:?}"
-        );
+        assert_eq!(folded(&got), expected, "{query:?} {body:?}");
     }
 }
 
@@ -87,7 +198,7 @@ fn i4_a_multipart_login_names_somebody_in_a_text_field_only() {
         (form("email=anna"), Err(BadLogin::Missing)),
     ] {
         let got = username(&rule, &none, &body);
-        assert_eq!(got.as_ref().map(Login::folded).map_err(|bad| *bad), expected);
+        assert_eq!(folded(&got), expected);
     }
     let in_multipart = multipart("form-data; name=\"email\"", "anna");
     assert_eq!(
@@ -100,7 +211,9 @@ fn i4_a_multipart_login_names_somebody_in_a_text_field_only() {
 fn a_login_by_get_names_somebody_in_its_query() {
     let mut rule = login_rule("/login");
     rule.method = Method::GET;
-    let name = username(&rule, &Fields::parse(b"email=anna"), &FormBody::default()).unwrap();
+    let name = username(&rule, &Fields::parse(b"email=anna"), &FormBody::default())
+        .unwrap()
+        .unwrap();
     assert!(same_person(&name, &Login::parse(" ANNA").unwrap()));
     assert!(!same_person(&name, &Login::parse("boss").unwrap()));
 }

@@ -1,4 +1,5 @@
-use super::super::rules::LoginRule;
+use super::super::json::{Json, JsonPointer};
+use super::super::rules::{LoginRule, PortalRules, UsernameSource};
 use super::super::sample::{login_rule, rules};
 use super::tests::{class_of, form, post};
 use super::*;
@@ -132,4 +133,151 @@ fn a_login_by_get_is_known_by_its_head() {
     assert_eq!(class("/enter?email=a&p=x"), Route::Login(0));
     assert_eq!(class("/enter?email=a&email=b"), Route::BadLogin);
     assert_eq!(class("/enter"), Route::BadLogin);
+}
+
+fn pointer(text: &str) -> JsonPointer {
+    JsonPointer::parse(text).unwrap()
+}
+
+fn json(content_type: &str, body: &[u8]) -> Result<FormBody, BadBody> {
+    let mut headers = http::HeaderMap::new();
+    headers.insert("content-type", content_type.parse().unwrap());
+    FormBody::read(&headers, &bytes::Bytes::copy_from_slice(body))
+}
+
+/// A JSON login with a form beside it, and one that is a call among others of an endpoint.
+fn json_rules() -> PortalRules {
+    let by_json = |path: &str, at: &str| LoginRule {
+        username: UsernameSource::Json(pointer(at)),
+        ..login_rule(path)
+    };
+    let mut one_call = by_json("/rpc", "/params/user");
+    one_call.where_json = vec![(pointer("/method"), Json::Text("login".into()))];
+    PortalRules {
+        logins: vec![
+            by_json("/api/login", "/user/name"),
+            one_call,
+            login_rule("/api/login"),
+        ],
+        closed: Vec::new(),
+        ..rules()
+    }
+}
+
+#[test]
+fn a_json_login_is_known_by_its_rule_and_a_form_beside_it_by_its_own() {
+    let rules = json_rules();
+    let class = |path: &str, body| class_of(&rules, &POST, path, body);
+    let of = |text: &str| json("application/json", text.as_bytes());
+    assert_eq!(
+        class("/api/login", of(r#"{"user":{"name":"anna"}}"#)),
+        Route::Login(0)
+    );
+    let vendor = json("application/vnd.api+json", br#"{"user":{"name":"anna"}}"#);
+    assert_eq!(class("/api/login", vendor), Route::Login(0));
+    assert_eq!(class("/api/login", form("email=anna")), Route::Login(2));
+    assert_eq!(
+        class("/rpc", of(r#"{"method":"login","params":{"user":"anna"}}"#)),
+        Route::Login(1)
+    );
+    assert_eq!(class("/rpc", of(r#"{"method":"list"}"#)), Route::Protected);
+    for text in [
+        r#"{"user":{"name":"anna"},"user":{"name":"ben"}}"#,
+        r#"{"user":{"name":"anna","NAME":"ben"}}"#,
+        r#"{"user":{}}"#,
+        "{}",
+        "",
+        "\u{feff}{\"user\":{\"name\":\"anna\"}}",
+    ] {
+        assert_eq!(class("/api/login", of(text)), Route::BadLogin, "{text}");
+    }
+    let utf16: Vec<u8> = r#"{"user":{"name":"anna"}}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (kind, body) in [
+        ("application/json", utf16.as_slice()),
+        ("application/json; charset=utf-16", &utf16),
+        ("text/plain", br#"{"user":{"name":"anna"}}"#),
+        ("application/xml", br#"{"user":{"name":"anna"}}"#),
+        ("application/json, text/plain", br#"{"user":{"name":"anna"}}"#),
+    ] {
+        assert_eq!(class("/api/login", json(kind, body)), Route::BadLogin, "{kind}");
+    }
+}
+
+#[test]
+fn i4_no_other_spelling_of_a_json_login_slips_past_its_rule() {
+    let rules = json_rules();
+    for text in [
+        r#"{"method":"login","method":"list","params":{"user":"anna"}}"#,
+        r#"{"Method":"login","params":{"user":"anna"}}"#,
+        r#"{"method":"LOGIN","params":{"user":"anna"}}"#,
+        r#"{"method":"login""#,
+    ] {
+        let route = class_of(&rules, &POST, "/rpc", json("application/json", text.as_bytes()));
+        assert!(
+            matches!(route, Route::BadLogin | Route::Ambiguous),
+            "{text} {route:?}"
+        );
+    }
+    let sent = class_of(&rules, &POST, "/rpc", form("method=login&params[user]=anna"));
+    assert!(matches!(sent, Route::BadLogin | Route::Ambiguous), "{sent:?}");
+}
+
+#[test]
+fn i2_a_public_call_that_names_somebody_in_json_is_not_public() {
+    let rules = json_rules();
+    let class = |text: &str| {
+        class_of(
+            &rules,
+            &POST,
+            "/contact",
+            json("application/json", text.as_bytes()),
+        )
+    };
+    assert_eq!(class(r#"{"text":"hello"}"#), Route::Public);
+    for text in [
+        r#"{"user":{"name":"anna"}}"#,
+        r#"{"x":[{"email":"anna"}]}"#,
+        r#"{"Email":"anna"}"#,
+        r#"{"sid":"x"}"#,
+        r#"{"text":"#,
+    ] {
+        assert_eq!(class(text), Route::Ambiguous, "{text}");
+    }
+}
+
+#[test]
+fn a_login_that_only_its_answer_names_may_have_any_body() {
+    let mut rules = rules();
+    rules.logins = vec![LoginRule {
+        username: UsernameSource::Answer,
+        ..login_rule("/api/login")
+    }];
+    let class = |body| class_of(&rules, &POST, "/api/login", body);
+    assert_eq!(class(form("x=1")), Route::Login(0));
+    assert_eq!(class(Err(BadBody::OtherType)), Route::Login(0));
+    for bad in [
+        BadBody::Compressed,
+        BadBody::TooLong,
+        BadBody::ContentTypes,
+        BadBody::Charset,
+    ] {
+        assert_eq!(class(Err(bad)), Route::BadLogin, "{bad:?}");
+    }
+}
+
+#[test]
+fn a_basic_rule_opens_nothing() {
+    let mut rules = rules();
+    rules.logins = vec![LoginRule {
+        method: GET,
+        username: UsernameSource::Basic,
+        ..login_rule("/")
+    }];
+    rules.login_page = super::super::rules::LoginPage(String::new());
+    assert_eq!(
+        class_of(&rules, &GET, "/", Ok(FormBody::default())),
+        Route::Protected
+    );
+    assert_eq!(class_of(&rules, &POST, "/", form("email=anna")), Route::Protected);
+    assert!(rules.only_basic());
 }

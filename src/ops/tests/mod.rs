@@ -4,5 +4,6 @@ mod document;
 mod firms;
 mod people;
 mod refusals;
+mod scim;
 mod twice;
-mod world;
+pub(crate) mod world;

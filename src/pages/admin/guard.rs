@@ -40,7 +40,7 @@ impl Desk {
     ///
     /// A tech is told nothing but no. An exception or a policy that is off opens nothing here: whoever has not
     /// proven a factor does so first, so that nobody who switches the question on locks themselves out.
-    pub async fn admin(&self, here: &str) -> Result<Admin<'_>, Stop> {
+    pub(super) async fn admin(&self, here: &str) -> Result<Admin<'_>, Stop> {
         let (session, me) = self.would_be_admin().await?;
         let firm = &me.standing.firm;
         match &session.stored.record.level {

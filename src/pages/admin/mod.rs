@@ -4,12 +4,21 @@
 //! - `confirm`: proving a factor where the firm's policy asks for none, or where the last proof is too old.
 //! - `overview`, `two_factor`: the question, what Yes and No mean, and answering it.
 //! - `table`, `employees`: the firm's people, searched, filtered, sorted and paged.
+//! - `profile`, `actions`: one of them: changed, added, reset, unlocked, signed out, deactivated.
+//! - `policy`: the firm's policy. `trail`: its audit, and who passed without a second factor. `transfer`,
+//!   `csv`: imports and files.
 
+mod actions;
 mod confirm;
+mod csv;
 mod employees;
 mod guard;
 mod overview;
+mod policy;
+mod profile;
 mod table;
+mod trail;
+mod transfer;
 mod two_factor;
 
 use std::sync::Arc;
@@ -17,9 +26,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::desk::Desk;
+use super::desk::{Desk, is_verified};
 use super::refusal::Stop;
-use crate::access::Doorstep;
+use crate::access::{Doorstep, Visitor, Who};
+use crate::gate::Role;
 
 /// The first page.
 const ADMIN: &str = "/.doorstep/admin/";
@@ -42,8 +52,46 @@ pub(super) fn routes() -> Router<Arc<Doorstep>> {
             get(two_factor::show).post(two_factor::answer),
         )
         .route("/.doorstep/admin/employees", get(employees::show))
+        .route(
+            "/.doorstep/admin/employee",
+            get(profile::show).post(profile::save),
+        )
+        .route(
+            "/.doorstep/admin/employee/new",
+            get(profile::blank).post(profile::add),
+        )
+        .route(
+            "/.doorstep/admin/employee/{action}",
+            get(actions::ask).post(actions::act),
+        )
+        .route(transfer::IMPORT, get(transfer::choose).post(transfer::import))
+        .route(
+            "/.doorstep/admin/export",
+            get(transfer::ask).post(transfer::export),
+        )
+        .route("/.doorstep/admin/phone-check", post(profile::check_phone))
+        .route("/.doorstep/admin/policy", get(policy::show).post(policy::save))
+        .route("/.doorstep/admin/audit", get(trail::trail))
+        .route("/.doorstep/admin/audit.csv", get(trail::trail_file))
+        .route("/.doorstep/admin/passed-without-2fa", get(trail::report))
+        .route("/.doorstep/admin/passed-without-2fa.csv", get(trail::report_file))
         // What is not there is nobody's business but an admin's.
         .route("/.doorstep/admin/{*rest}", get(nothing).post(nothing))
+}
+
+/// How long a body may be that `visitor` sends to `path`, in bytes: an admin's import is longer than a form.
+pub fn longest_body(path: &str, visitor: &Visitor) -> usize {
+    let Who::Session(session) = &visitor.who else {
+        return 0;
+    };
+    let is_admin = session
+        .standing
+        .as_deref()
+        .is_some_and(|standing| standing.role == Role::Admin);
+    if path == transfer::IMPORT && is_admin && is_verified(session) {
+        return transfer::LONGEST;
+    }
+    0
 }
 
 async fn nothing(desk: Desk) -> axum::response::Response {

@@ -62,3 +62,26 @@ for (const field of all('[data-search]')) searches(field);
 for (const button of all('[data-sms]')) sendsSms(button);
 for (const button of all('[data-copy]')) copies(button);
 for (const bar of all('[data-progress]')) showsProgress(bar.closest('form'));
+
+const countries = 'DisplayNames' in Intl ? new Intl.DisplayNames(undefined, { type: 'region' }) : { of: (code) => code };
+for (const country of all('[data-country]')) country.textContent = countries.of(country.dataset.country);
+
+function checksPhone(field) {
+  const said = document.getElementById('phone-said');
+  let timer, newest = 0;
+  field.addEventListener('input', () => {
+    clearTimeout(timer);
+    const mine = ++newest;
+    if (!field.value.trim()) { said.textContent = ''; return; }
+    timer = setTimeout(async () => {
+      const body = new URLSearchParams({ csrf: field.form.elements.csrf.value, phone: field.value });
+      try {
+        const answer = await fetch('/.doorstep/admin/phone-check', { method: 'POST', body, headers: { Accept: 'application/json' } });
+        const told = await answer.json();
+        if (mine !== newest || !('valid' in told)) return;
+        said.textContent = told.valid ? (told.country ? countries.of(told.country) + '. ' : '') + 'This number will do.' : told.error;
+      } catch { /* saving checks it too */ }
+    }, 400);
+  });
+}
+all('[data-phone]').forEach(checksPhone);

@@ -1,8 +1,10 @@
 //! Manage Employees: who gets in, what a change needs, and what it does.
 
 mod access;
+mod people;
 mod question;
 mod roster;
+mod sheets;
 
 use std::time::Duration;
 
@@ -66,6 +68,21 @@ pub async fn ready_world() -> World {
         .await
         .unwrap();
     world
+}
+
+/// Ops say which logins a firm may have.
+pub async fn may_have(world: &World, patterns: &[&str]) {
+    let policy = crate::gate::Policy {
+        logins: patterns.iter().map(|pattern| (*pattern).to_owned()).collect(),
+        ..Default::default()
+    };
+    let directory = &world.door.directory;
+    let firm = super::world::firm();
+    directory
+        .set_firm(&ops(), &firm, "Acme", &policy, world.now())
+        .await
+        .unwrap();
+    world.door.copies.refresh().await.unwrap();
 }
 
 impl World {

@@ -71,6 +71,29 @@ async fn d2_the_method_is_the_one_that_was_classed_in_every_spelling() {
     }
 }
 
+/// I3: a cookie comes in by no other door, and nobody is told of a way around the gateway.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i3_trailers_and_alternative_services_end_here() {
+    let mut world = world().await;
+    let anna = world.anna_signed_in().await;
+    let bytes = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nAlt-Svc: h2=\":1\"\r\nTrailer: Set-Cookie, X-Sum\r\n\
+        Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nSet-Cookie: sid=trailer-canary; Path=/\r\nX-Sum: kept\r\n\r\n";
+    let host = world.gateway.address;
+    for path in ["/app/trailer", "/public/trailer"] {
+        world.portal.answer(path, crate::support::Reply::raw(bytes));
+        let cookie = anna.cookie_header(path);
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nTE: trailers\r\nCookie: {cookie}\r\n\r\n");
+        let answer = raw(host, request.as_bytes()).await.text();
+        assert!(answer.contains("ok"), "{path}: {answer}");
+        let lower = answer.to_lowercase();
+        assert!(
+            !lower.contains("trailer-canary") && !lower.contains("alt-svc"),
+            "{path}: {answer}"
+        );
+    }
+}
+
 /// B3: each alone, by both ways to the portal: forwarded by pingora, and by the gateway's own exchange.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b3_a_header_that_doorstep_sets_is_there_whatever_connection_names() {

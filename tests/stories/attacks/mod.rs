@@ -7,9 +7,11 @@ mod h2;
 mod headers;
 mod host_and_method;
 mod logins;
+mod methods;
 mod paths;
 mod pool;
 mod sessions;
+mod two_gateways;
 
 use std::time::Duration;
 

@@ -237,6 +237,14 @@ async fn f6_nobody_is_sent_elsewhere() {
         "javascript:alert(1)",
         "https:evil.example",
         "/\\evil.example",
+        "\\\\evil.example",
+        "/\t/evil.example",
+        "/%09/evil.example",
+        "http:\\\\evil.example",
+        "/.//evil.example",
+        "/..//evil.example",
+        "//evil.example@127.0.0.1/",
+        "data:text/html,x",
     ] {
         let reply = crate::support::Reply::redirect(302, location).cookie("sid=x; Path=/");
         world.portal.answer("/login", reply);

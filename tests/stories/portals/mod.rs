@@ -1,3 +1,4 @@
 //! Portals that nobody has written for doorstep.
 
 mod chromium_django;
+mod rules;

@@ -115,7 +115,32 @@ fn every_fault_is_told_with_its_line_and_column() {
             "7:19:",
             "meaning of its own",
         ),
-        (portal("who_am_i = { path = \"/me\" }"), "7:12:", "not built yet"),
+        (portal("who_am_i = { path = \"/me\" }"), "7:12:", "missing key"),
+        (
+            portal("who_am_i = { path = \"/me\", username = {} }"),
+            "7:39:",
+            "username is one of",
+        ),
+        (
+            portal("who_am_i = { path = \"/*\", username = { json = \"/a\" } }"),
+            "7:21:",
+            "not a pattern",
+        ),
+        (
+            portal("who_am_i = { path = \"/me\", username = { body_regex = \"x\" } }"),
+            "7:54:",
+            "exactly one group",
+        ),
+        (
+            portal("exempt = [{ path = \"/api/**\" }]"),
+            "7:11:",
+            "else anybody would pass",
+        ),
+        (
+            portal("exempt = [{ path = \"/api/**\", networks = [\"x\"] }]"),
+            "7:43:",
+            "is no network",
+        ),
         (portal("step_up_script = true"), "7:18:", "not built yet"),
         (portal("ca = \"ca.pem\""), "7:6:", "https:// upstream only"),
         (
@@ -143,12 +168,31 @@ fn every_fault_is_told_with_its_line_and_column() {
         (
             LEAST.replace("[302]", "[302], json = { a = 1 }"),
             "12:36:",
-            "not built yet",
+            "json is a pointer",
         ),
         (
-            LEAST.replace("{ form = \"email\" }", "{ json = \"/user\" }"),
+            LEAST.replace("{ form = \"email\" }", "{ json = \"user\" }"),
             "11:21:",
-            "not built yet",
+            "is no JSON pointer",
+        ),
+        (
+            LEAST.replace("{ form = \"email\" }", "{ json = \"/user\", form = \"email\" }"),
+            "11:12:",
+            "read in one way",
+        ),
+        (
+            LEAST
+                .replace("{ form = \"email\" }", "{ basic = true }")
+                .replace("\"/login\"", "\"/**\""),
+            "10:8:",
+            "one path",
+        ),
+        (
+            LEAST
+                .replace("{ form = \"email\" }", "{ basic = true }")
+                .replace("#portal", "login_page = \"/x\""),
+            "7:14:",
+            "never shown",
         ),
         (
             LEAST.replace("{ form = \"email\" }", "{}"),
@@ -168,7 +212,12 @@ fn every_fault_is_told_with_its_line_and_column() {
         (
             after("[directory]\nunknown_employee = \"register\""),
             "15:20:",
-            "not built yet",
+            "the portal's own word",
+        ),
+        (
+            after("[canary]\nlogin = \"\"\npassword_file = \"x\""),
+            "15:9:",
+            "cannot be empty",
         ),
         (
             after("[directory]\nurl = \"mysql://u:hunter2@h/d\""),

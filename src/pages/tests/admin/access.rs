@@ -15,6 +15,20 @@ pub const ADDRESSES: &[(&str, bool)] = &[
     ("/.doorstep/admin/confirm/sms", true),
     ("/.doorstep/admin/two-factor?enable=yes", true),
     ("/.doorstep/admin/employees?q=a", false),
+    ("/.doorstep/admin/employee?login=anna", true),
+    ("/.doorstep/admin/employee/new", true),
+    ("/.doorstep/admin/employee/reset?login=anna", true),
+    ("/.doorstep/admin/employee/unlock?login=anna", true),
+    ("/.doorstep/admin/employee/sign-out?login=anna", true),
+    ("/.doorstep/admin/employee/deactivate?login=anna", true),
+    ("/.doorstep/admin/employee/activate?login=anna", true),
+    ("/.doorstep/admin/import", true),
+    ("/.doorstep/admin/export", true),
+    ("/.doorstep/admin/policy", true),
+    ("/.doorstep/admin/audit", false),
+    ("/.doorstep/admin/audit.csv", false),
+    ("/.doorstep/admin/passed-without-2fa", false),
+    ("/.doorstep/admin/passed-without-2fa.csv", false),
     ("/.doorstep/admin/nothing", true),
 ];
 
@@ -40,6 +54,65 @@ async fn i14_a_tech_opens_no_address_of_the_desk_at_any_level() {
         }
     }
     assert!(world.events("firm.two_factor_disabled").await.is_empty());
+    assert!(world.events("employee.reset").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_admin_of_one_firm_neither_sees_nor_touches_another() {
+    let world = world().await;
+    let token = world.verified("alva").await;
+    let bo = || async {
+        world
+            .door
+            .directory
+            .employee(&super::name("bo"))
+            .await
+            .unwrap()
+            .unwrap()
+    };
+    let (before, rows) = (bo().await, world.events("employee.*").await.len());
+    for (path, posts) in ADDRESSES {
+        let theirs = path.replace("login=anna", "login=bo");
+        if *path != "/.doorstep/admin/confirm/sms" {
+            for more in ["", "firm=beta", "firm=beta&login=bo&q=bo&id=bo"] {
+                let join = if theirs.contains('?') { '&' } else { '?' };
+                let page = world.page(&format!("{theirs}{join}{more}"), &token).await;
+                let hidden = !page.body.contains("+1 ••• ••• 0106") && !page.body.contains("Beta");
+                assert!(hidden, "{theirs} {more}: {}", page.body);
+                if theirs.contains("login=bo") {
+                    assert_eq!(page.status, StatusCode::NOT_FOUND, "{theirs}");
+                }
+            }
+        }
+        if *posts && !path.contains("confirm") && !path.contains("two-factor") {
+            let address = theirs.split('?').next().unwrap();
+            let fields = "login=bo&firm=beta&name=Mallory&role=admin&phone=%2B14155550199&enable=no&logins=*";
+            let posted = world.change(address, &token, fields).await;
+            assert!(
+                !posted.status.is_success() || path.contains("export"),
+                "{address}: {}",
+                posted.status
+            );
+        }
+    }
+    assert_eq!(bo().await, before);
+    let export = world.change("/.doorstep/admin/export", &token, "firm=beta").await;
+    assert_eq!(export.status, StatusCode::OK, "{}", export.body);
+    assert!(
+        export.body.contains("alva,alva,+14155550104,acme,admin,"),
+        "{}",
+        export.body
+    );
+    assert!(
+        !export.body.contains("beta") && !export.body.contains("bo,"),
+        "{}",
+        export.body
+    );
+    let exported = world.events("employee.exported").await.len();
+    assert_eq!(world.events("employee.*").await.len(), rows + exported);
+    let beta = crate::gate::FirmId::parse("beta").unwrap();
+    let firm = world.door.directory.firm(&beta).await.unwrap().unwrap();
+    assert_eq!(firm.policy, crate::gate::Policy::default());
 }
 
 #[tokio::test]

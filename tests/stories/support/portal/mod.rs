@@ -3,6 +3,7 @@
 //!
 //! It speaks HTTP/1.1 over bare sockets, so that it can also answer what no server library would send.
 
+mod doors;
 mod reply;
 mod sample;
 mod wire;
@@ -95,6 +96,8 @@ struct State {
     seen: Vec<Seen>,
     /// Session id to login; `None` before the login.
     sessions: HashMap<String, Option<String>>,
+    /// Bearer token to login.
+    tokens: HashMap<String, String>,
     made: u64,
     overrides: HashMap<String, Reply>,
     uploaded: u64,

@@ -20,6 +20,12 @@ pub(super) fn answer(state: &mut State, seen: &Seen) -> Step {
     if let Some(reply) = state.overrides.get(seen.path()) {
         return Step::Reply(reply.clone());
     }
+    if seen.path() == "/api/socket" {
+        return Step::Socket;
+    }
+    if let Some(reply) = super::doors::answer(state, seen) {
+        return Step::Reply(reply);
+    }
     let reply = match (seen.method.as_str(), seen.path()) {
         ("GET" | "HEAD", "/login") => login_page(state, seen),
         ("POST", "/login") => login(state, seen),

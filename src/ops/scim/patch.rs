@@ -1,0 +1,367 @@
+//! PATCH (RFC 7644 3.5.2), as the RFC has it and as the large identity providers send it: operations in any
+//! case, keys with dots, truth values as text, members removed by value.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::error::ScimError;
+use super::filter::{Filter, Op, attribute, member};
+
+/// Attributes with several values.
+const SEVERAL: [&str; 4] = ["emails", "phoneNumbers", "roles", "members"];
+/// How many operations one request may have.
+const MOST: usize = 1000;
+
+/// The body of a PATCH.
+#[derive(Deserialize)]
+pub struct Patch {
+    #[serde(default)]
+    schemas: Vec<String>,
+    #[serde(rename = "Operations", alias = "operations")]
+    operations: Vec<Operation>,
+}
+
+/// One operation.
+#[derive(Deserialize)]
+struct Operation {
+    op: String,
+    path: Option<String>,
+    value: Option<Value>,
+}
+
+impl Patch {
+    /// Changes a resource.
+    ///
+    /// # Errors
+    /// `invalidSyntax`, `invalidPath`, `noTarget`, `invalidValue`.
+    pub fn apply(&self, resource: &mut Value) -> Result<(), ScimError> {
+        let named = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+        if !self.schemas.iter().any(|schema| schema == named) || self.operations.len() > MOST {
+            return Err(ScimError::unfit(
+                "invalidSyntax",
+                "a PATCH has the schema PatchOp and at most 1000 operations",
+            ));
+        }
+        for operation in &self.operations {
+            operation.apply(resource)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where an operation points: an attribute, which of its values, and which part of them.
+struct Target {
+    name: String,
+    which: Option<Filter>,
+    part: Option<String>,
+}
+
+impl Target {
+    fn parse(path: &str) -> Result<Self, ScimError> {
+        let unfit = || ScimError::unfit("invalidPath", format!("{path:?} is no path of an attribute"));
+        if let Some((before, rest)) = path.split_once('[') {
+            let (filter, after) = rest.rsplit_once(']').ok_or_else(unfit)?;
+            let mut names = attribute(before.trim()).ok_or_else(unfit)?;
+            let part = match after.strip_prefix('.') {
+                Some(part) => Some(part.to_owned()),
+                None if after.is_empty() => None,
+                None => return Err(unfit()),
+            };
+            if names.len() != 1 {
+                return Err(unfit());
+            }
+            return Ok(Self {
+                name: names.remove(0),
+                which: Some(Filter::parse(filter)?),
+                part,
+            });
+        }
+        let mut names = attribute(path.trim()).ok_or_else(unfit)?.into_iter();
+        let target = Self {
+            name: names.next().ok_or_else(unfit)?,
+            which: None,
+            part: names.next(),
+        };
+        if names.next().is_some() {
+            return Err(unfit());
+        }
+        Ok(target)
+    }
+}
+
+impl Operation {
+    fn apply(&self, resource: &mut Value) -> Result<(), ScimError> {
+        let op = self.op.to_ascii_lowercase();
+        let value = self.value.as_ref();
+        match (op.as_str(), &self.path) {
+            ("add" | "replace", Some(path)) => {
+                let value = value.ok_or_else(no_value)?;
+                put(resource, &Target::parse(path)?, value, op == "add")
+            }
+            ("add" | "replace", None) => {
+                let values = value.and_then(Value::as_object).ok_or_else(no_value)?;
+                for (key, value) in values {
+                    if !key.eq_ignore_ascii_case("schemas") {
+                        put(resource, &Target::parse(key)?, value, op == "add")?;
+                    }
+                }
+                Ok(())
+            }
+            ("remove", Some(path)) => remove(resource, &Target::parse(path)?, value),
+            ("remove", None) => Err(ScimError::unfit("noTarget", "remove needs a path")),
+            _ => Err(ScimError::unfit("invalidSyntax", "op is add, replace or remove")),
+        }
+    }
+}
+
+fn no_value() -> ScimError {
+    ScimError::unfit("invalidValue", "add and replace need a value that fits")
+}
+
+fn put(resource: &mut Value, target: &Target, value: &Value, add: bool) -> Result<(), ScimError> {
+    let several = SEVERAL.iter().any(|name| name.eq_ignore_ascii_case(&target.name));
+    let slot = slot(resource, &target.name)?;
+    match (&target.which, &target.part) {
+        (Some(which), part) => put_within(slot, which, part.as_deref(), value),
+        (None, Some(part)) if several => {
+            for item in list(slot) {
+                set(item, part, value.clone())?;
+            }
+            Ok(())
+        }
+        (None, Some(part)) => set(slot, part, value.clone()),
+        (None, None) if several => {
+            let given = match value {
+                Value::Array(items) => items.clone(),
+                Value::Null => Vec::new(),
+                one => vec![one.clone()],
+            };
+            let kept = list(slot);
+            if !add {
+                kept.clear();
+            }
+            for item in given {
+                let same = |have: &Value| {
+                    have == &item || (value_of(have).is_some() && value_of(have) == value_of(&item))
+                };
+                if !kept.iter().any(same) {
+                    kept.push(item);
+                }
+            }
+            Ok(())
+        }
+        (None, None) => {
+            match (slot.as_object_mut(), value.as_object()) {
+                (Some(have), Some(given)) => {
+                    for (key, value) in given {
+                        have.retain(|old, _| !old.eq_ignore_ascii_case(key));
+                        have.insert(key.clone(), value.clone());
+                    }
+                }
+                _ => *slot = value.clone(),
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Changes the values that fit; where none does and the filter says what one would look like, makes it.
+fn put_within(slot: &mut Value, which: &Filter, part: Option<&str>, value: &Value) -> Result<(), ScimError> {
+    let items = list(slot);
+    if !items.iter().any(|item| which.fits(item)) {
+        let Filter::Compare(path, Op::Eq, wanted) = which else {
+            return Err(ScimError::unfit("noTarget", "no value fits the path's filter"));
+        };
+        let [name] = path.as_slice() else {
+            return Err(ScimError::unfit("noTarget", "no value fits the path's filter"));
+        };
+        let mut made = Map::new();
+        made.insert(name.clone(), wanted.clone());
+        items.push(Value::Object(made));
+    }
+    for item in items.iter_mut().filter(|item| which.fits(item)) {
+        match (part, value.as_object()) {
+            (Some(part), _) => set(item, part, value.clone())?,
+            (None, Some(given)) => {
+                for (key, value) in given {
+                    set(item, key, value.clone())?;
+                }
+            }
+            (None, None) => return Err(no_value()),
+        }
+    }
+    Ok(())
+}
+
+fn remove(resource: &mut Value, target: &Target, value: Option<&Value>) -> Result<(), ScimError> {
+    let slot = slot(resource, &target.name)?;
+    match (&target.which, &target.part) {
+        (Some(which), None) => list(slot).retain(|item| !which.fits(item)),
+        (Some(which), Some(part)) => {
+            for item in list(slot).iter_mut().filter(|item| which.fits(item)) {
+                set(item, part, Value::Null)?;
+            }
+        }
+        (None, Some(part)) => set(slot, part, Value::Null)?,
+        (None, None) => match (value, slot.as_array_mut()) {
+            (Some(Value::Array(given)), Some(items)) => {
+                let gone: Vec<&str> = given.iter().filter_map(value_of).collect();
+                items.retain(|item| value_of(item).is_none_or(|value| !gone.contains(&value)));
+            }
+            _ => *slot = Value::Null,
+        },
+    }
+    Ok(())
+}
+
+/// The place of an attribute in a resource, made where it is missing.
+fn slot<'a>(resource: &'a mut Value, name: &str) -> Result<&'a mut Value, ScimError> {
+    let map = resource
+        .as_object_mut()
+        .ok_or_else(|| ScimError::unfit("invalidSyntax", "a resource is an object"))?;
+    let key = map.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
+    let key = key.unwrap_or_else(|| {
+        let known = SEVERAL.iter().find(|known| known.eq_ignore_ascii_case(name));
+        known.map_or(name, |known| known).to_owned()
+    });
+    Ok(map.entry(key).or_insert(Value::Null))
+}
+
+/// A slot's values.
+fn list(slot: &mut Value) -> &mut Vec<Value> {
+    if !slot.is_array() {
+        let one = slot.take();
+        *slot = if one.is_null() { json!([]) } else { json!([one]) };
+    }
+    match slot {
+        Value::Array(items) => items,
+        _ => unreachable!("a list was just put there"),
+    }
+}
+
+fn set(slot: &mut Value, part: &str, value: Value) -> Result<(), ScimError> {
+    if slot.is_null() {
+        *slot = json!({});
+    }
+    let map = slot
+        .as_object_mut()
+        .ok_or_else(|| ScimError::unfit("invalidPath", format!("there is no {part} in this attribute")))?;
+    map.retain(|key, _| !key.eq_ignore_ascii_case(part));
+    if !value.is_null() {
+        map.insert(part.to_owned(), value);
+    }
+    Ok(())
+}
+
+fn value_of(item: &Value) -> Option<&str> {
+    member(item, "value")?.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patched(resource: &Value, operations: Value) -> Result<Value, ScimError> {
+        let patch: Patch = serde_json::from_value(json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations,
+        }))
+        .unwrap();
+        let mut resource = resource.clone();
+        patch.apply(&mut resource)?;
+        Ok(resource)
+    }
+
+    #[test]
+    fn the_operations_of_rfc_7644_and_of_the_large_providers_are_applied() {
+        let user = json!({"userName": "b", "active": true, "name": {"givenName": "Barbara"},
+            "emails": [{"value": "b@work", "type": "work"}, {"value": "b@home", "type": "home"}]});
+        for (operations, path, expected) in [
+            (
+                json!([{"op": "replace", "path": "active", "value": false}]),
+                "/active",
+                json!(false),
+            ),
+            (
+                json!([{"op": "Replace", "path": "active", "value": "False"}]),
+                "/active",
+                json!("False"),
+            ),
+            (
+                json!([{"op": "replace", "value": {"active": false}}]),
+                "/active",
+                json!(false),
+            ),
+            (
+                json!([{"op": "Add", "value": {"name.familyName": "J"}}]),
+                "/name",
+                json!({"givenName": "Barbara", "familyName": "J"}),
+            ),
+            (
+                json!([{"op": "add", "path": "urn:ietf:params:scim:schemas:core:2.0:User:name.familyName", "value": "J"}]),
+                "/name/familyName",
+                json!("J"),
+            ),
+            (
+                json!([{"op": "add", "path": "name", "value": {"familyName": "J"}}]),
+                "/name",
+                json!({"givenName": "Barbara", "familyName": "J"}),
+            ),
+            (
+                json!([{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "x@work"}]),
+                "/emails/0/value",
+                json!("x@work"),
+            ),
+            (
+                json!([{"op": "Add", "path": "phoneNumbers[type eq \"mobile\"].value", "value": "+1"}]),
+                "/phoneNumbers",
+                json!([{"type": "mobile", "value": "+1"}]),
+            ),
+            (
+                json!([{"op": "remove", "path": "emails[type eq \"work\" and value ew \"work\"]"}]),
+                "/emails",
+                json!([{"value": "b@home", "type": "home"}]),
+            ),
+            (
+                json!([{"op": "add", "path": "EMAILS", "value": [{"value": "b@work"}, {"value": "c@work"}]}]),
+                "/emails/2",
+                json!({"value": "c@work"}),
+            ),
+            (
+                json!([{"op": "replace", "path": "emails", "value": [{"value": "z"}]}]),
+                "/emails",
+                json!([{"value": "z"}]),
+            ),
+            (
+                json!([{"op": "remove", "path": "emails"}]),
+                "/emails",
+                Value::Null,
+            ),
+            (
+                json!([{"op": "remove", "path": "emails", "value": [{"value": "b@work"}]}]),
+                "/emails",
+                json!([{"value": "b@home", "type": "home"}]),
+            ),
+        ] {
+            let after =
+                patched(&user, operations.clone()).unwrap_or_else(|error| panic!("{operations}: {error:?}"));
+            assert_eq!(after.pointer(path), Some(&expected), "{operations}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_patch_is_refused() {
+        let user = json!({"userName": "b"});
+        for operations in [
+            json!([{"op": "remove"}]),
+            json!([{"op": "move", "path": "a", "value": 1}]),
+            json!([{"op": "add", "path": "a"}]),
+            json!([{"op": "add", "value": "a"}]),
+            json!([{"op": "add", "path": "a[b", "value": 1}]),
+            json!([{"op": "add", "path": "", "value": 1}]),
+            json!([{"op": "replace", "path": "emails[type pr]", "value": {}}]),
+            json!([{"op": "replace", "path": "userName.part", "value": 1}]),
+        ] {
+            assert!(patched(&user, operations.clone()).is_err(), "{operations}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Import and export.
+
+use http::StatusCode;
+
+use super::super::world::{Answer, firm};
+use super::super::{Sent, World};
+use super::{leak, may_have, name, world};
+use crate::secret::SessionToken;
+
+const IMPORT: &str = "/.doorstep/admin/import";
+
+/// A form with files, as a browser sends it.
+async fn upload(world: &World, token: &SessionToken, fields: &[(&str, &str)]) -> Answer {
+    let mut body = String::new();
+    for (field, text) in fields.iter().chain([&("csrf", token.form_token().as_str())]) {
+        let file = if *field == "file" {
+            "; filename=\"people.csv\""
+        } else {
+            ""
+        };
+        body.push_str(&format!(
+            "--xx\r\nContent-Disposition: form-data; name=\"{field}\"{file}\r\n\r\n{text}\r\n"
+        ));
+    }
+    body.push_str("--xx--\r\n");
+    let sent = Sent::post(leak(IMPORT))
+        .with("origin", "https://portal.example.com")
+        .with("content-type", "multipart/form-data; boundary=xx")
+        .by(token)
+        .body(&body);
+    world.send(sent).await
+}
+
+#[tokio::test]
+async fn an_import_is_looked_over_first_and_then_made_whole_and_for_the_own_firm_only() {
+    let world = world().await;
+    may_have(&world, &["*@acme.example"]).await;
+    let token = world.verified("alva").await;
+    let sheet = "login,name,phone,role,firm\r\n\
+                 eve@acme.example,Eve,+14155550130,tech,beta\r\n\
+                 '=1@acme.example,'=SUM(A1),,admin,\r\n";
+    let looked = upload(&world, &token, &[("file", sheet)]).await;
+    assert_eq!(looked.status, StatusCode::OK, "{}", looked.body);
+    assert!(
+        looked.body.contains("2 employees can be imported"),
+        "{}",
+        looked.body
+    );
+    assert!(
+        !looked.body.contains("<span class=\"number\">+14155550130"),
+        "masked"
+    );
+    assert!(world.events("employee.imported").await.is_empty());
+    let missing = upload(&world, &token, &[("text", sheet)]).await;
+    assert_eq!(missing.status, StatusCode::UNPROCESSABLE_ENTITY);
+    world.clock.advance(super::STEP);
+    let done = upload(&world, &token, &[("text", sheet), ("token", &world.key())]).await;
+    assert_eq!(
+        done.location(),
+        "/.doorstep/admin/employees?done=imported",
+        "{}",
+        done.body
+    );
+    let eve = world
+        .door
+        .directory
+        .employee(&name("eve@acme.example"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(eve.standing.firm.id, firm());
+    let odd = world
+        .door
+        .directory
+        .employee(&name("=1@acme.example"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(odd.standing.name, "=SUM(A1)");
+    assert_eq!(world.events("employee.imported").await[0].actor, "alva");
+    let export = world.change("/.doorstep/admin/export", &token, "").await;
+    assert!(
+        export.body.contains("\n'=1@acme.example,'=SUM(A1),,acme,admin,"),
+        "{}",
+        export.body
+    );
+}
+
+#[tokio::test]
+async fn one_bad_line_and_nothing_is_imported_and_every_one_is_named() {
+    let world = world().await;
+    may_have(&world, &["*@acme.example", "ben"]).await;
+    let token = world.verified("alva").await;
+    let sheet = "login,name,phone,role\n\
+                 good@acme.example,Good,,tech\n\
+                 eve@evil.example,Eve,,tech\n\
+                 ben,Ben,,tech\n\
+                 fay@acme.example,,12,boss\n";
+    world.clock.advance(super::STEP);
+    let key = world.key();
+    for fields in [
+        &[("file", sheet)][..],
+        &[("text", sheet), ("token", key.as_str())],
+    ] {
+        let refused = upload(&world, &token, fields).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        for words in [
+            "data-label=\"Line\">3<",
+            "not among the logins",
+            "data-label=\"Line\">4<",
+            "already an employee",
+            "data-label=\"Line\">5<",
+            "the name is empty",
+            "is no phone number",
+            "is no role",
+        ] {
+            assert!(refused.body.contains(words), "{words}: {}", refused.body);
+        }
+    }
+    assert!(
+        world
+            .door
+            .directory
+            .employee(&name("good@acme.example"))
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn an_upload_needs_the_proof_of_any_form() {
+    let world = world().await;
+    may_have(&world, &["*@acme.example"]).await;
+    let (token, anna) = (world.verified("alva").await, world.verified_again("anna").await);
+    let body = "--xx\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nlogin\r\n--xx--\r\n";
+    let sent = |origin, kind| {
+        Sent::post(leak(IMPORT))
+            .with("origin", origin)
+            .with("content-type", kind)
+            .body(body)
+    };
+    let (own, multipart) = ("https://portal.example.com", "multipart/form-data; boundary=xx");
+    for (sent, status) in [
+        (sent(own, multipart).by(&token), StatusCode::FORBIDDEN),
+        (
+            sent("https://evil.example", multipart).by(&token),
+            StatusCode::FORBIDDEN,
+        ),
+        (sent(own, multipart), StatusCode::UNAUTHORIZED),
+        (sent(own, multipart).by(&anna), StatusCode::FORBIDDEN),
+        (
+            sent(own, "application/json").by(&token),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (
+            sent(own, "multipart/form-data").by(&token),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (
+            sent(own, "multipart/form-data; boundary=yy").by(&token),
+            StatusCode::BAD_REQUEST,
+        ),
+    ] {
+        let answer = world.send(sent).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
+}
