@@ -67,9 +67,9 @@ pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
 pub use outbox::{DueNotice, Lease, NewNotice};
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort};
-pub use trail::TrailFilter;
 pub use scim::{ScimProfile, ScimSearch, ScimUser};
 pub use scim_groups::{GroupChanges, ScimMember};
+pub use trail::TrailFilter;
 
 use crate::secret::KeyRing;
 

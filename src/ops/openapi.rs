@@ -62,8 +62,11 @@ pub async fn show() -> Response {
     ([(CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
 }
 
+/// Whether a refusal belongs to an operation: by its path, its method, and its description.
+type Belongs = fn(&str, &str, &Value) -> bool;
+
 /// What all refuse alike: the status, and to which operations it belongs.
-const REFUSALS: [(&str, &str, fn(&str, &str, &Value) -> bool); 8] = [
+const REFUSALS: [(&str, &str, Belongs); 8] = [
     ("401", "No token, or none that holds.", |_, _, _| true),
     ("403", "The token has not the scope.", |path, _, _| {
         path != "/v1/openapi.json"
