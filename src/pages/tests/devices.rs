@@ -41,6 +41,7 @@ impl World {
         let typed = name(login);
         let accepted = Accepted {
             typed: &typed,
+            said: false,
             under: &Who::Nobody,
             keep: &|_| {},
             waiting: Waiting::default(),
