@@ -22,6 +22,8 @@ pub struct Entry {
     pub location: String,
     /// The portal's `pass_cookies` that were withheld, as Set-Cookie values.
     pub cookies: Vec<String>,
+    /// A keyed hash of the password that was accepted, for [`Doorstep::remember`].
+    pub password: Option<String>,
 }
 
 impl Doorstep {
@@ -58,6 +60,7 @@ impl Doorstep {
         }
         let mut vault = open(&session.token, &before.vault)?;
         let waiting = vault.waiting.take().unwrap_or_default();
+        let password = vault.password.take();
         let location = vault
             .deep_link
             .take()
@@ -80,6 +83,7 @@ impl Doorstep {
             token,
             location,
             cookies: waiting.cookies,
+            password,
         }))
     }
 

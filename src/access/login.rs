@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::belongings::{TRIES, open};
-use super::{Doorstep, Ending, LiveSession, Unknown, Who};
+use super::{DeviceCookie, Doorstep, Ending, LiveSession, Unknown, Who};
 use crate::clock::Timestamp;
 use crate::config::UnknownEmployee;
 use crate::directory::{Actor, AuditEvent, Employee};
 use crate::gate::policy::PasswordSuffices;
-use crate::gate::{EmployeeStanding, FactorKind, Login};
+use crate::gate::{EmployeeStanding, Exception, FactorKind, Login};
 use crate::secret::{SessionId, SessionToken};
 use crate::sessions::{ChallengeId, Holder, Level, SessionRecord, Slot, StoreUnknown};
 use crate::vault::{Vault, Waiting};
@@ -47,6 +47,10 @@ pub struct Accepted<'a> {
     pub keep: &'a (dyn Fn(&mut Vault) + Send + Sync),
     /// What waits for the second factor, should one be owed.
     pub waiting: Waiting,
+    /// The device that its browser holds.
+    pub device: Option<&'a DeviceCookie>,
+    /// The password, where the rule's field for it was there once.
+    pub password: Option<&'a str>,
     /// Whether a script sent it.
     pub script: bool,
     /// From which address.
@@ -64,6 +68,8 @@ pub enum LoginOutcome {
         token: SessionToken,
         /// Where the browser wanted to go.
         deep_link: Option<String>,
+        /// The remembered device's next cookie, as a Set-Cookie value.
+        device: Option<String>,
     },
     /// A second factor is owed, under this token.
     Challenge {
@@ -282,7 +288,20 @@ impl Doorstep {
             employee_epoch: standing.as_ref().map_or(0, |standing| standing.epoch),
             login,
         };
-        let settled = self.settle(&accepted, holder, standing.as_ref(), old_level);
+        let hash = accepted
+            .password
+            .and_then(|password| self.password_hashes(&holder.login, password).into_iter().next());
+        let mut settled = self.settle(&accepted, holder, standing.as_ref(), old_level);
+        let mut next_device = None;
+        if let (false, Some(standing)) = (settled.let_in, &standing)
+            && let Some((id, cookie)) = self.recognise(&accepted, standing).await?
+            && let Level::Password { device, .. } = &mut settled.level
+        {
+            *device = Some(id);
+            settled.let_in = true;
+            settled.audit = Some(Exception::RememberedDevice.as_str());
+            next_device = Some(cookie);
+        }
         let record = self.record_after(
             &accepted,
             standing.as_ref(),
@@ -292,9 +311,11 @@ impl Doorstep {
         let mut deep_link = None;
         if settled.let_in {
             vault.waiting = None;
+            vault.password = None;
             deep_link = vault.deep_link.take();
         } else {
             vault.waiting = Some(accepted.waiting.clone());
+            vault.password = hash;
         }
         if let Some(reason) = settled.audit {
             let holder = record.level.holder();
@@ -317,7 +338,11 @@ impl Doorstep {
         };
         self.store.create(&record, &vault.seal(&token), now).await?;
         Ok(if settled.let_in {
-            LoginOutcome::LetIn { token, deep_link }
+            LoginOutcome::LetIn {
+                token,
+                deep_link,
+                device: next_device,
+            }
         } else {
             LoginOutcome::Challenge { token }
         })
@@ -337,6 +362,7 @@ impl Doorstep {
                 since: accepted.now,
                 challenge: None,
                 may_enrol_until: None,
+                device: None,
             };
             return Settled {
                 level,
@@ -363,6 +389,7 @@ impl Doorstep {
             since: accepted.now,
             challenge,
             may_enrol_until: None,
+            device: None,
         };
         match standing.firm.password_suffices(accepted.client, accepted.now) {
             PasswordSuffices::PolicyOff => Settled {

@@ -3,6 +3,7 @@
 
 mod belongings;
 mod cookies;
+mod devices;
 mod drift;
 mod entry;
 mod exceptions;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use cookies::{DEVICE_NAMES, SESSION_NAMES, session_cookie_name};
+pub use devices::{DeviceCookie, browser_in_words, device_cookie_name};
 pub use entry::{Entry, onward};
 pub use exceptions::Noted;
 pub use login::{Accepted, Alone, LoginCheck, LoginOutcome};

@@ -55,6 +55,10 @@ pub(super) fn rule(reader: &mut Reader<'_>, text: &LoginText, span: &Range<usize
             "a Basic rule has neither bearer nor where: the credentials come with each request",
         );
     }
+    let password = match &text.password {
+        None => Some("password".to_owned()),
+        Some(password) => not_empty(reader, &password.form, "the field's name"),
+    };
     let success = match &text.success {
         Some(success) => criterion(reader, success, "success"),
         None => {
@@ -93,6 +97,7 @@ pub(super) fn rule(reader: &mut Reader<'_>, text: &LoginText, span: &Range<usize
         username,
         answer,
         bearer: bearer?,
+        password: password?,
         success: success?,
         failure: failure?,
         from: from?,

@@ -164,6 +164,8 @@ pub struct SessionSettings {
     pub idle_timeout: Duration,
     /// Ends any session.
     pub absolute_timeout: Duration,
+    /// The longest that a firm may have a device remembered; zero: never.
+    pub remember_device: Duration,
 }
 
 /// `[sessions] store`

@@ -140,16 +140,16 @@ pub(super) fn sessions(reader: &mut Reader<'_>, text: &SessionsText) -> Option<S
     let absolute_timeout = reader.value_or(absolute, minutes(720), parse_positive_duration);
     let remember = reader.value_or(text.remember_device.as_ref(), Duration::ZERO, |text| {
         let most = parse_duration(text)?;
-        if most.is_zero() {
-            return Ok(most);
+        if most > Duration::from_secs(90 * 24 * 60 * 60) {
+            return Err("a device is remembered for 90d at most".into());
         }
-        Err("remember_device is not built yet; write \"0\" or leave it out".into())
+        Ok(most)
     });
-    remember?;
     Some(SessionSettings {
         store: store?,
         idle_timeout: idle_timeout?,
         absolute_timeout: absolute_timeout?,
+        remember_device: remember?,
     })
 }
 

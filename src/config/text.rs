@@ -125,6 +125,7 @@ pub(super) struct LoginText {
     pub method: Option<Text>,
     pub path: Text,
     pub username: Spanned<UsernameText>,
+    pub password: Option<PasswordText>,
     pub bearer: Option<Text>,
     pub success: Option<Spanned<CriterionText>>,
     pub failure: Option<Spanned<CriterionText>>,
@@ -134,6 +135,12 @@ pub(super) struct LoginText {
     pub request_limit: Option<Spanned<u64>>,
     pub answer_limit: Option<Spanned<u64>>,
     pub timeout: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PasswordText {
+    pub form: Text,
 }
 
 #[derive(Deserialize)]

@@ -225,6 +225,8 @@ impl Door {
             }
         };
         let accepted = Accepted {
+            device: None,
+            password: None,
             typed: &login,
             said,
             under: who,

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, LOCATION};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
+use zeroize::Zeroizing;
 
 use super::answer;
 use super::arrival::Arrival;
@@ -13,7 +14,9 @@ use super::exchange::{Body, Exchange, strip_hop_by_hop};
 use super::headers;
 use super::passage::{Passage, append_cookie, take_set_cookies};
 use super::probe::Identity;
-use crate::access::{Accepted, Alone, Ending, LoginCheck, LoginOutcome, Unknown, Who, onward};
+use crate::access::{
+    Accepted, Alone, DeviceCookie, Ending, LoginCheck, LoginOutcome, Unknown, Who, device_cookie_name, onward,
+};
 use crate::clock::Timestamp;
 use crate::gate::body::{BadBody, FormBody};
 use crate::gate::login::{
@@ -61,6 +64,9 @@ impl<'a> LoginExchange<'a> {
         let query = Fields::of_query(self.arrival.target.query());
         let form = self.classed.form.take();
         let form = form.and_then(|form| form.or_else(|bad| by_answer(rule, bad)).ok());
+        let password = form
+            .as_ref()
+            .and_then(|form| only_value(&form.fields, &rule.password));
         let Some(Ok(typed)) = form.map(|form| username(rule, &query, &form)) else {
             return answer::plain(
                 session,
@@ -91,6 +97,7 @@ impl<'a> LoginExchange<'a> {
             Ok(LoginCheck::Send(alone)) => {
                 let sent = Sent {
                     typed,
+                    password,
                     alone,
                     owes_factor: self.owes_factor(now),
                     tickets,
@@ -243,6 +250,8 @@ impl<'a> LoginExchange<'a> {
 /// What is known of a login when it is sent.
 struct Sent {
     typed: Option<Login>,
+    /// Kept only as digests, for remembered devices.
+    password: Option<Zeroizing<String>>,
     alone: Alone,
     owes_factor: bool,
     tickets: Vec<Ticket>,
@@ -436,7 +445,11 @@ impl Judged<'_> {
                 vault.bound.bind(Credential::Bearer, bearer.reveal().as_bytes());
             }
         };
+        let name = device_cookie_name(&config.listen.public_url);
+        let device = arrival.cookies.only(name).and_then(DeviceCookie::parse);
         let accepted = Accepted {
+            device: device.as_ref(),
+            password: self.sent.password.as_ref().map(|password| password.as_str()),
             typed: &login,
             said,
             under: &self.passage.who,
@@ -454,7 +467,14 @@ impl Judged<'_> {
             }
         };
         match outcome {
-            LoginOutcome::LetIn { token, deep_link } => {
+            LoginOutcome::LetIn {
+                token,
+                deep_link,
+                device,
+            } => {
+                if let Some(cookie) = device {
+                    append_cookie(&mut exchange.head, &cookie);
+                }
                 self.door.door.metrics.login("let_in");
                 for passed in &parted.passed {
                     append_cookie(&mut exchange.head, passed);
@@ -627,5 +647,14 @@ async fn release(exchange: Exchange<'_>, read: Option<Bytes>, session: &mut Sess
     match read {
         Some(body) => exchange.send_read(session, body).await,
         None => exchange.stream(session).await,
+    }
+}
+
+/// The value of a field that is there once.
+fn only_value(fields: &Fields, name: &str) -> Option<Zeroizing<String>> {
+    let mut values = fields.values(name);
+    match (values.next(), values.next()) {
+        (Some(value), None) if !value.is_empty() => Some(Zeroizing::new(value.to_owned())),
+        _ => None,
     }
 }

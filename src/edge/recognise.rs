@@ -114,6 +114,8 @@ impl Door {
                 };
                 let keep = |vault: &mut Vault| vault.main = jar.clone();
                 let accepted = Accepted {
+                    device: None,
+                    password: None,
                     typed: &name,
                     said: true,
                     under: &passage.who,

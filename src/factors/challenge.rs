@@ -32,6 +32,8 @@ pub struct View {
     pub nothing_enrolled: bool,
     /// The firm's name.
     pub firm_name: String,
+    /// For how many days this device may be remembered, if at all.
+    pub remember_days: Option<u64>,
 }
 
 /// A token that is on its way.
@@ -186,6 +188,9 @@ impl Doorstep {
             locked_until: waiting.locked_until(now),
             ran_out: matches!(named, Named::None | Named::RanOut),
             firm_name: waiting.employee.standing.firm.name.clone(),
+            remember_days: self
+                .remembers_for(&waiting.employee.standing.firm)
+                .map(|length| length.as_secs().div_ceil(86_400)),
         })
     }
 
@@ -234,6 +239,7 @@ impl Level {
                     since: *verified,
                     challenge: Some(id.clone()),
                     may_enrol_until: None,
+                    device: None,
                 };
             }
             Self::Anonymous { .. } => {}
@@ -256,6 +262,7 @@ impl View {
             ran_out: true,
             nothing_enrolled: false,
             firm_name: firm.map_or_else(String::new, |firm| firm.name.clone()),
+            remember_days: None,
         }
     }
 }

@@ -163,6 +163,11 @@ pub fn still_stands(level: &Level, standing: Option<&EmployeeStanding>) -> bool 
     })
 }
 
+/// Whether a session's login came from a device that is still remembered.
+pub fn is_remembered(level: &Level, standing: &EmployeeStanding, now: Timestamp) -> bool {
+    matches!(level, Level::Password { device: Some(device), .. } if standing.remembers(device, now))
+}
+
 /// What a presence comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Person {
@@ -198,6 +203,9 @@ impl Person {
         match standing.firm.password_suffices(ask.client, ask.now) {
             PasswordSuffices::PolicyOff => Self::MayPass(None),
             PasswordSuffices::Exception(exception) => Self::MayPass(Some(exception)),
+            PasswordSuffices::No if is_remembered(level, standing, ask.now) => {
+                Self::MayPass(Some(Exception::RememberedDevice))
+            }
             PasswordSuffices::No => Self::OwesFactor,
         }
     }

@@ -186,6 +186,8 @@ pub struct LoginRule {
     pub where_json: Vec<(JsonPointer, Json)>,
     /// Where the username stands.
     pub username: UsernameSource,
+    /// The form field of the password: read only for remembered devices, which keep a digest of it.
+    pub password: String,
     /// Where the answer's body names who signed in: that beats what was typed (I4).
     pub answer: Option<JsonPointer>,
     /// Where the answer's body holds a bearer token.

@@ -12,7 +12,7 @@ use super::layout::{json, retry_after, see_other};
 use super::moment::seconds_until;
 use super::refusal::Stop;
 use super::{CHALLENGE, Told};
-use crate::access::{Entry, LiveSession};
+use crate::access::{Entry, LiveSession, browser_in_words};
 use crate::clock::Timestamp;
 use crate::factors::challenge::{Opening, SmsOutcome, Verdict, View};
 use crate::factors::push::{Asked, PushSent};
@@ -143,17 +143,41 @@ async fn pushed(desk: &Desk, request: Request) -> Answer {
 }
 
 async fn verified(desk: &Desk, request: Request) -> Answer {
+    let agent = request.headers().get(header::USER_AGENT);
+    let browser = browser_in_words(agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default());
     let (_, fields) = desk.posted(request).await?;
     let session = &*match desk.crossing().await? {
         Crossing::Owed(session) => session,
         Crossing::Entered(entry) => return Ok(desk.enter(&entry)),
         Crossing::Open(onward) => return Ok(desk.through(&onward)),
     };
+    let remember = matches!(fields.get("remember"), Some("yes" | "true" | "on" | "1"));
     let typed = fields.get("token").unwrap_or_default();
     let verdict = desk.door.verify_token(session, typed, desk.now()).await?;
     desk.door.metrics.factor(word_of(&verdict));
     let (word, problem) = match verdict {
-        Verdict::Verified { entry, .. } => return Ok(desk.enter(&entry)),
+        Verdict::Verified { factor, mut entry } => {
+            if remember && let Some(holder) = session.stored.record.level.holder() {
+                let (client, now) = (desk.visitor.client, desk.now());
+                let device = desk
+                    .door
+                    .remember(
+                        &holder.login,
+                        factor,
+                        entry.password.as_deref(),
+                        &browser,
+                        client,
+                        now,
+                    )
+                    .await;
+                match device {
+                    Ok(cookie) => entry.cookies.extend(cookie),
+                    // The way in is open; the device is asked again next time.
+                    Err(unknown) => tracing::warn!(%unknown, "a device is not remembered"),
+                }
+            }
+            return Ok(desk.enter(&entry));
+        }
         Verdict::MayEnrol => return Ok(desk.moved_to("may_enrol", ENROL)),
         Verdict::Ended => return Err(desk.sign_in_again()),
         Verdict::Overtaken => return Err(Told::Retry.into()),

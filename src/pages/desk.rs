@@ -18,7 +18,7 @@ use crate::config::UnknownEmployee;
 use crate::directory::Actor;
 use crate::factors::browser::browser;
 use crate::factors::collect::Collected;
-use crate::gate::decide::still_stands;
+use crate::gate::decide::{is_remembered, still_stands};
 use crate::gate::policy::PasswordSuffices;
 use crate::gate::{Asker, EmployeeStanding};
 use crate::sessions::{Holder, Level};
@@ -133,6 +133,7 @@ impl Desk {
                 since: *verified,
                 challenge: None,
                 may_enrol_until: None,
+                device: None,
             };
             let version = session.stored.record_version;
             let changed = self
@@ -223,7 +224,10 @@ pub(super) fn is_verified(session: &LiveSession) -> bool {
 
 /// Whether nothing is owed: the factor is verified, or a password suffices for a request from `client`.
 pub(super) fn may_pass(session: &LiveSession, client: IpAddr, now: Timestamp) -> bool {
-    let suffices =
-        |standing: &EmployeeStanding| standing.firm.password_suffices(client, now) != PasswordSuffices::No;
+    let level = &session.stored.record.level;
+    let suffices = |standing: &EmployeeStanding| {
+        standing.firm.password_suffices(client, now) != PasswordSuffices::No
+            || is_remembered(level, standing, now)
+    };
     is_verified(session) || session.standing.as_deref().is_some_and(suffices)
 }

@@ -31,6 +31,7 @@ fn view() -> View {
         ran_out: false,
         nothing_enrolled: false,
         firm_name: "Corp A".into(),
+        remember_days: Some(30),
     }
 }
 

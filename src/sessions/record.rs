@@ -43,6 +43,9 @@ pub enum Level {
         /// Until when a one-time passcode that was typed lets the holder enrol a first factor.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         may_enrol_until: Option<Timestamp>,
+        /// The remembered device that the login came from: judged anew on every request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
     },
     /// A second factor is verified.
     SecondFactor {

@@ -24,6 +24,9 @@ pub struct Vault {
     /// What of a login's answer waits for the second factor (I5).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// A keyed hash of the password that was accepted, should the device be remembered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
     /// Credentials that the session's own login brought.
     #[serde(skip_serializing_if = "Bound::is_empty")]
     pub bound: Bound,

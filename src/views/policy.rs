@@ -39,7 +39,12 @@ pub fn set(
         "name" if value.is_empty() => return Err("name cannot be cleared".into()),
         "name" => value.clone_into(name),
         "factors" => policy.factors = given(value, factors).map_err(wrong)?,
-        "remember_device" => policy.remember_device = given(value, remember_device).map_err(wrong)?,
+        "remember_device" => {
+            policy.remember_device = given(value, |text| {
+                remember_device(text, config.sessions.remember_device)
+            })
+            .map_err(wrong)?
+        }
         "idle_timeout" => {
             let most = config.sessions.idle_timeout;
             policy.idle_timeout = given(value, |text| at_most(text, most)).map_err(wrong)?;
@@ -93,11 +98,15 @@ fn factors(text: &str) -> Result<Vec<FactorKind>, String> {
     Ok(factors)
 }
 
-fn remember_device(text: &str) -> Result<u64, String> {
-    match parse_duration(text)? {
-        Duration::ZERO => Ok(0),
-        _ => Err("the configuration allows 0 at most ([sessions] remember_device)".into()),
+fn remember_device(text: &str, most: Duration) -> Result<u64, String> {
+    let length = parse_duration(text)?;
+    if length > most {
+        return Err(format!(
+            "the configuration allows {} at most ([sessions] remember_device)",
+            show_duration(most)
+        ));
     }
+    Ok(length.as_secs())
 }
 
 fn at_most(text: &str, most: Duration) -> Result<u64, String> {

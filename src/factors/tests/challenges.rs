@@ -167,6 +167,7 @@ async fn a_challenge_that_was_verified_and_let_nobody_in_is_replaced() {
 async fn the_page_shows_what_the_tech_has_and_the_firm_allows() {
     let world = World::new().await;
     let view = |login: &str| View {
+        remember_days: None,
         login: login.to_owned(),
         totp: false,
         sms_number: None,

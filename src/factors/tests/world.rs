@@ -178,6 +178,7 @@ impl World {
                 since: now,
                 challenge: None,
                 may_enrol_until: None,
+                device: None,
             },
             since: now,
             last_seen: now,
@@ -330,6 +331,7 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             store: StoreSettings::Memory,
             idle_timeout: 120 * MINUTE,
             absolute_timeout: 720 * MINUTE,
+            remember_device: Duration::ZERO,
         },
         factors: FactorSettings {
             totp: SHAPE,

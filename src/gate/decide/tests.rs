@@ -171,6 +171,7 @@ fn level(who: Who, stands: Stands) -> Option<Level> {
             since: NOW,
             challenge: None,
             may_enrol_until: None,
+            device: None,
         }),
     }
 }

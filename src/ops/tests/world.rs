@@ -221,6 +221,7 @@ impl World {
                 since: now,
                 challenge: None,
                 may_enrol_until: None,
+                device: None,
             },
             since: now,
             last_seen: now,

@@ -33,6 +33,8 @@ upstream = "http://127.0.0.1:8081"
 path = "/login"
 username = { form = "email" }
 success = { status = [302] }
+[sessions]
+remember_device = "30d"
 [factors]
 sms = { provider = "http", method = "POST", url = "https://sms.example.com/send", headers = { Content-Type = "application/x-www-form-urlencoded" }, body = "to={to}&text={text}" }
 "#;
@@ -314,6 +316,7 @@ impl World {
             since: self.now(),
             challenge: None,
             may_enrol_until: None,
+            device: None,
         };
         self.session(level).await
     }

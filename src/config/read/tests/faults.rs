@@ -236,9 +236,9 @@ fn every_fault_is_told_with_its_line_and_column() {
         ),
         (after("[sessions]\nidle_timeout = \"0\""), "15:16:", "cannot be 0"),
         (
-            after("[sessions]\nremember_device = \"30d\""),
+            after("[sessions]\nremember_device = \"91d\""),
             "15:19:",
-            "not built yet",
+            "90d at most",
         ),
         (after("[factors]\ntotp = { digits = 9 }"), "15:19:", "6 to 8"),
         (
