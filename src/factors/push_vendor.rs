@@ -8,7 +8,8 @@ use super::waiting::Waiting;
 use crate::access::{Doorstep, Settings, Unknown};
 use crate::clock::Timestamp;
 use crate::directory::Employee;
-use crate::providers::{Alert, ApprovalState, Approver};
+use crate::gate::FactorKind;
+use crate::providers::{Alert, ApprovalState, Approver, AskError};
 use crate::sessions::{ChallengeId, ChallengeState, PushDevice, SentPush};
 
 /// How often a request is looked at, at most (DESIGN section 3).
@@ -74,6 +75,16 @@ impl Doorstep {
         while self.still_waits(&id, &push).await {
             let state = match approver.state(&asked.id).await {
                 Ok(state) => state,
+                // It would let in without asking anybody: nobody is let in, and it is not asked again.
+                Err(AskError::Refused(why)) => {
+                    tracing::warn!(provider = approver.name(), why, "an approval does not count");
+                    let changed = self.change_push(&id, &push.id, self.now(), |push| {
+                        push.reached = Some(false);
+                        true
+                    });
+                    self.logged(changed.await);
+                    return;
+                }
                 Err(error) => {
                     tracing::warn!(provider = approver.name(), %error, "an approval cannot be looked at");
                     ApprovalState::Pending
@@ -128,6 +139,7 @@ impl Doorstep {
         };
         let answered = match state {
             ApprovalState::Pending => return Ok(()),
+            ApprovalState::Approved if !self.may_approve(employee).await? => Answered::Over,
             ApprovalState::Approved => answering.approve_as_told(id, push).await?,
             ApprovalState::Denied { fraud: true } => answering.report(id, push).await?,
             ApprovalState::Denied { fraud: false } => answering.deny(id, push).await?,
@@ -142,6 +154,17 @@ impl Doorstep {
         };
         tracing::debug!(answer = answered.as_str(), "a provider has told what was said");
         Ok(())
+    }
+
+    /// Whether who was asked is still who they were: removed, deactivated, reset or forbidden meanwhile, they
+    /// approve nothing (I10).
+    async fn may_approve(&self, asked: &Employee) -> Result<bool, Unknown> {
+        let now = self.directory.employee(&asked.standing.login).await?;
+        Ok(now.is_some_and(|now| {
+            let standing = &now.standing;
+            let allowed = standing.active && standing.firm.policy.allows(FactorKind::Push);
+            allowed && standing.epoch == asked.standing.epoch && !now.phone_suspended
+        }))
     }
 
     /// In the background there is nobody to tell.

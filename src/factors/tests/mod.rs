@@ -3,6 +3,7 @@
 mod challenges;
 mod confirmations;
 mod locks;
+mod provider_pushes;
 mod providers;
 mod pushes;
 mod races;

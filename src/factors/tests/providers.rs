@@ -313,6 +313,9 @@ async fn e7_a_providers_token_counts_for_the_number_it_went_to() {
         .set_employee(&ops(), &name("ben"), &moved, world.now())
         .await
         .unwrap();
+    assert_eq!(world.says(&session, "314159").await, "ended");
+    // Nor in the challenge of a new sign-in, for which none was sent.
+    let session = world.challenged("ben").await;
     assert_eq!(world.says(&session, "314159").await, "wrong 4");
     assert_eq!(vendor.asked(), 0);
 }
