@@ -327,7 +327,7 @@ impl Door {
         };
         if passage.may_sign_in() {
             exchange = match self.recognise(session, &passage, exchange).await? {
-                Ok(Recognised::Nobody(exchange)) => exchange,
+                Ok(Recognised::Nobody(exchange)) => *exchange,
                 Ok(Recognised::Done) => return Ok(Ok(Step::Answered)),
                 Err(unknown) => return Ok(Err(unknown)),
             };

@@ -18,11 +18,11 @@ use crate::access::{
     Accepted, Alone, DeviceCookie, Ending, LoginCheck, LoginOutcome, Unknown, Who, device_cookie_name, onward,
 };
 use crate::clock::Timestamp;
+use crate::factors::browser::browser;
 use crate::gate::body::{BadBody, FormBody};
 use crate::gate::login::{
     Answer, Asked, Judgement, Told as LoginTold, judge, origin_allowed, told, username,
 };
-use crate::factors::browser::browser;
 use crate::gate::query::Fields;
 use crate::gate::rules::{LoginRule, UsernameSource};
 use crate::gate::whoami::Named;

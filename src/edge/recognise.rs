@@ -18,7 +18,7 @@ use crate::vault::{Jar, Vault, Waiting, part};
 /// What became of an answer that may have signed somebody in.
 pub(super) enum Recognised<'a> {
     /// It signed nobody in: it goes on as it would.
-    Nobody(Exchange<'a>),
+    Nobody(Box<Exchange<'a>>),
     /// It was dealt with.
     Done,
 }
@@ -55,7 +55,7 @@ impl Door {
         let arrival = &passage.arrival;
         let rules = &arrival.settings.config.portal.rules;
         let Some(probe) = &rules.who_am_i else {
-            return Ok(Ok(Recognised::Nobody(exchange)));
+            return Ok(Ok(Recognised::Nobody(Box::new(exchange))));
         };
         let lines: Vec<&[u8]> = exchange
             .head
@@ -66,7 +66,7 @@ impl Door {
             .collect();
         let kept = part(&lines, &rules.pass_cookies).kept;
         if !arrival.sets_session(&kept) {
-            return Ok(Ok(Recognised::Nobody(exchange)));
+            return Ok(Ok(Recognised::Nobody(Box::new(exchange))));
         }
         let hosts = arrival.settings.config.cookie_hosts();
         let mut jar = match jar_of(passage) {
@@ -74,7 +74,7 @@ impl Door {
             Err(unknown) => return Ok(Err(unknown)),
         };
         if !jar.store(&kept, arrival.target.path(), &hosts) {
-            return Ok(Ok(Recognised::Nobody(exchange)));
+            return Ok(Ok(Recognised::Nobody(Box::new(exchange))));
         }
         let saying = self.ask_who(arrival, probe, &jar, None).await;
         jar.store(&saying.lines, &saying.path, &hosts);
@@ -83,7 +83,7 @@ impl Door {
                 for line in &saying.lines {
                     append_cookie(&mut exchange.head, line);
                 }
-                Ok(Ok(Recognised::Nobody(exchange)))
+                Ok(Ok(Recognised::Nobody(Box::new(exchange))))
             }
             Named::Unknown => {
                 exchange.finish().await;

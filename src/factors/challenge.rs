@@ -109,7 +109,7 @@ impl Doorstep {
                 return Ok(Opening::NotOwed);
             };
             match self.named(&waiting, now).await? {
-                Named::Open(challenge) => return Ok(Opening::Open(Box::new(challenge))),
+                Named::Open(challenge) => return Ok(Opening::Open(challenge)),
                 Named::RanOut if !reopen => return Ok(Opening::RanOut),
                 // One that was verified and yet let nobody in (the store failed in between) is spent.
                 Named::None | Named::RanOut | Named::Verified => {}

@@ -124,7 +124,7 @@ impl Doorstep {
             Standing::Overtaken => return Ok(Verdict::Overtaken),
         };
         let challenge = match self.named(&waiting, now).await? {
-            Named::Open(challenge) => challenge,
+            Named::Open(challenge) => *challenge,
             Named::Verified => return Ok(Verdict::Overtaken),
             Named::None | Named::RanOut => return Ok(Verdict::RanOut),
         };

@@ -37,7 +37,7 @@ pub(super) enum Named {
     /// None was opened yet.
     None,
     /// It waits for a factor.
-    Open(Versioned<Challenge>),
+    Open(Box<Versioned<Challenge>>),
     /// A factor was verified.
     Verified,
     /// It ran out, or the store has lost it.
@@ -163,7 +163,7 @@ impl Doorstep {
         Ok(match challenge.value.state {
             _ if now >= challenge.value.expires => Named::RanOut,
             ChallengeState::Verified { .. } => Named::Verified,
-            ChallengeState::Open => Named::Open(challenge),
+            ChallengeState::Open => Named::Open(Box::new(challenge)),
         })
     }
 

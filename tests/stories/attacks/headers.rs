@@ -67,7 +67,7 @@ async fn d2_the_method_is_the_one_that_was_classed_in_every_spelling() {
     assert!(seen.len() > 20, "{}", seen.len());
     for request in seen {
         let tells = |(name, _): &(String, String)| name.to_lowercase().contains("method");
-        assert!(!request.headers.iter().any(|header| tells(header)), "{request:?}");
+        assert!(!request.headers.iter().any(tells), "{request:?}");
     }
 }
 

@@ -290,7 +290,7 @@ async fn a_basic_portal_is_signed_into_by_its_own_credentials_and_a_factor() {
     assert!(!crossed.holds(SECRET), "{}", crossed.shown());
     let sent = world.portal.take_seen();
     assert!(
-        sent.iter().all(|seen| seen.header("authorization") == ""),
+        sent.iter().all(|seen| seen.header("authorization").is_empty()),
         "another's credentials went up"
     );
     // That session has ended; the credentials alone are a new sign-in.
