@@ -4,10 +4,12 @@
 #[macro_use]
 mod support;
 
+#[path = "../attacks/mod.rs"]
 mod attacks;
 mod demo;
 mod faults;
 mod gateway;
 mod harness;
 mod pages;
+#[path = "../portals/mod.rs"]
 mod portals;
