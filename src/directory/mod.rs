@@ -5,6 +5,7 @@
 //! - `firms`, `two_factor`: firms, their policy, the flag.
 //! - `standing`, `employees`, `roster`, `staff`, `import`, `reset`: people.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
+//! - `passkeys`: the public keys and counters of passkeys.
 //! - `devices`, `pushes`: enrolled phones, and the requests that went to them.
 //! - `recovery`, `remembered`, `phone_changes`: recovery codes, remembered devices, changes of
 //!   number.
@@ -36,6 +37,7 @@ mod model;
 mod news;
 mod open;
 mod outbox;
+mod passkeys;
 mod phone_changes;
 mod place;
 mod pushes;
@@ -69,6 +71,7 @@ pub use copies::Copies;
 pub use devices::{Device, POINT_LENGTH, Subscription, parse_device_key};
 pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
+pub use passkeys::{NewPasskey, Passkey};
 pub use outbox::{DueNotice, Lease, NewNotice};
 pub use pushes::{PushOutcome, SentPush};
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort, Unready};

@@ -10,13 +10,19 @@ use super::{Directory, DirectoryUnknown, Employee};
 use crate::clock::Timestamp;
 use crate::gate::FirmId;
 
-/// The same rule as [`Employee::is_ready`]. The hash is there where the number is, and stands in the indexes.
+/// The same rule as [`Employee::is_ready`]. The hash is there where the number is, and stands in the indexes. A policy
+/// is compact JSON in which a factor's word stands quoted in `factors` only: elsewhere quotes are escaped.
 macro_rules! usable {
     () => {
-        "((e.phone_hash IS NOT NULL AND e.phone_suspended = 0) \
-         OR EXISTS (SELECT 1 FROM factors f WHERE f.employee = e.folded))"
+        "((e.phone_hash IS NOT NULL AND e.phone_suspended = 0 AND EXISTS (SELECT 1 FROM firms w \
+         WHERE w.id = e.firm AND (w.policy NOT LIKE '%\"factors\":%' OR w.policy LIKE '%\"sms\"%' \
+         OR w.policy LIKE '%\"enrolment_window\":%'))) \
+         OR EXISTS (SELECT 1 FROM factors f JOIN firms w ON w.id = e.firm WHERE f.employee = e.folded \
+         AND (w.policy NOT LIKE '%\"factors\":%' OR w.policy LIKE '%\"' || f.kind || '\"%')))"
     };
 }
+pub(super) use usable;
+
 /// The states of [`Employee::state`], for filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmployeeState {

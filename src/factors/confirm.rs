@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::challenge::SmsOutcome;
 use super::normalise::Typed;
-use super::verify::{Fault, Judged, Verdict};
+use super::verify::{Fault, Judged, PasskeyFault, Verdict};
 use super::waiting::{TRIES, Waiting, too_busy};
 use crate::access::{Doorstep, LiveSession, Unknown};
 use crate::clock::Timestamp;
@@ -37,6 +37,8 @@ pub enum Confirmation {
     Unavailable,
     /// The session is over.
     Ended,
+    /// What a passkey signed does not count.
+    NotByPasskey(PasskeyFault),
 }
 
 /// How a holder can confirm a change.
@@ -44,6 +46,8 @@ pub enum Confirmation {
 pub struct Means {
     /// A TOTP key is enrolled and allowed.
     pub totp: bool,
+    /// A passkey is enrolled and allowed.
+    pub passkey: bool,
     /// The number that an SMS may go to, masked.
     pub sms_number: Option<String>,
 }
@@ -51,7 +55,7 @@ pub struct Means {
 impl Means {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        !self.totp && self.sms_number.is_none()
+        !self.totp && !self.passkey && self.sms_number.is_none()
     }
 }
 
@@ -160,6 +164,7 @@ impl Doorstep {
         let Some(waiting) = self.confirming(session, now).await? else {
             return Ok(Means {
                 totp: false,
+                passkey: false,
                 sms_number: None,
             });
         };
@@ -168,6 +173,7 @@ impl Doorstep {
         let by_provider = || self.provider_number(&settings, &waiting);
         Ok(Means {
             totp: waiting.has_totp() || self.provider_takes_keys(&settings, &waiting),
+            passkey: waiting.has_passkey() && self.passkey_site().is_some(),
             sms_number: own.map(crate::directory::Phone::masked).or_else(by_provider),
         })
     }
@@ -186,7 +192,7 @@ impl Doorstep {
 
     /// Reads a session and its holder anew; `None` where it is over. Unlike [`Self::waiting`] it does not
     /// matter whether a factor is owed.
-    async fn confirming(&self, session: &LiveSession, now: Timestamp) -> Result<Option<Waiting>, Unknown> {
+    pub(super) async fn confirming(&self, session: &LiveSession, now: Timestamp) -> Result<Option<Waiting>, Unknown> {
         let stored = match self.store.session(&session.stored.record.id, now).await? {
             Slot::Live(stored) if !stored.record.is_over(now) => stored,
             Slot::Live(_) | Slot::Absent | Slot::Replaced => return Ok(None),
@@ -210,7 +216,7 @@ impl Doorstep {
     }
 
     /// The challenge that this session's confirmations by SMS belong to, open.
-    async fn open_confirmation(
+    pub(super) async fn open_confirmation(
         &self,
         session: &LiveSession,
         waiting: &Waiting,
@@ -238,7 +244,7 @@ impl Doorstep {
 }
 
 /// One for each session, beside the one in which its factor was verified.
-fn own_challenge(session: &LiveSession) -> ChallengeId {
+pub(super) fn own_challenge(session: &LiveSession) -> ChallengeId {
     ChallengeId(format!("confirm-{}", session.stored.record.id.public()))
 }
 
@@ -251,5 +257,6 @@ fn new_challenge(session: &LiveSession, waiting: &Waiting, now: Timestamp, expir
         state: ChallengeState::Open,
         sms: Vec::new(),
         push: None,
+        passkey: None,
     }
 }

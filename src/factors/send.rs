@@ -220,6 +220,7 @@ mod tests {
             state: ChallengeState::Open,
             sms: Vec::new(),
             push: None,
+            passkey: None,
         };
         for id in ["1", "2", "3", "4", "5", "6", "7"] {
             challenge.keep(&SentToken {

@@ -46,6 +46,16 @@ pub(super) static DESK_JS: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
+/// Asks passkeys; only where there is one to ask or to make.
+pub(super) static PASSKEY_JS: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "passkey",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_str!("assets/passkey.js"),
+    )
+});
+
 /// A file that never changes under its name.
 pub(super) struct Asset {
     /// Its address.
@@ -103,7 +113,7 @@ impl fmt::Debug for Asset {
 /// The style sheet or the script, if `path` names one: served to anybody and without asking store or
 /// directory, so that the page saying that these are down looks like a page.
 pub fn asset(path: &str) -> Option<Response<Bytes>> {
-    [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS]
+    [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS, &*PASSKEY_JS]
         .into_iter()
         .find(|asset| asset.is_named_by(path))
         .map(|asset| asset.answer(path))
@@ -135,7 +145,7 @@ mod tests {
 
     #[test]
     fn nothing_in_them_asks_another_origin_for_anything() {
-        for asset in [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS] {
+        for asset in [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS, &*PASSKEY_JS] {
             for foreign in ["http:", "https:", "url(", "@import", "eval("] {
                 assert!(!asset.body.contains(foreign), "{asset:?} holds {foreign}");
             }

@@ -8,8 +8,10 @@ use serde_json::json;
 
 use super::challenge_page::{Problem, Wait, challenge_page};
 use super::desk::{Crossing, Desk};
+use super::enroll_passkey::first_enrolment;
 use super::layout::{json, retry_after, see_other};
 use super::moment::seconds_until;
+use super::passkey;
 use super::refusal::Stop;
 use super::{CHALLENGE, Told};
 use crate::access::{Entry, LiveSession, browser_in_words};
@@ -19,9 +21,6 @@ use crate::factors::push::{Asked, PushSent};
 use crate::sessions::Level;
 
 type Answer = Result<http::Response<Bytes>, Stop>;
-
-/// Where a one-time passcode leads.
-const ENROL: &str = "/.doorstep/enroll/totp";
 
 /// Seconds after which a provider that was down is worth asking again.
 const A_WHILE: u64 = 60;
@@ -63,7 +62,7 @@ async fn page(desk: &Desk) -> Answer {
     }
     let view = desk.view(session).await?;
     if view.nothing_enrolled && may_enrol(session, desk.now()) {
-        return Ok(see_other(ENROL));
+        return Ok(see_other(first_enrolment(session)));
     }
     let status = if view.nothing_enrolled {
         StatusCode::FORBIDDEN
@@ -153,7 +152,10 @@ async fn verified(desk: &Desk, request: Request) -> Answer {
     };
     let remember = matches!(fields.get("remember"), Some("yes" | "true" | "on" | "1"));
     let typed = fields.get("token").unwrap_or_default();
-    let verdict = desk.door.verify_token(session, typed, desk.now()).await?;
+    let verdict = match fields.get("passkey").filter(|answer| !answer.is_empty()) {
+        Some(answer) => desk.door.verify_passkey(session, answer, desk.now()).await?,
+        None => desk.door.verify_token(session, typed, desk.now()).await?,
+    };
     desk.door.metrics.factor(word_of(&verdict));
     let (word, problem) = match verdict {
         Verdict::Verified { factor, mut entry } => {
@@ -178,7 +180,7 @@ async fn verified(desk: &Desk, request: Request) -> Answer {
             }
             return Ok(desk.enter(&entry));
         }
-        Verdict::MayEnrol => return Ok(desk.moved_to("may_enrol", ENROL)),
+        Verdict::MayEnrol => return Ok(desk.moved_to("may_enrol", first_enrolment(session))),
         Verdict::Ended => return Err(desk.sign_in_again()),
         Verdict::Overtaken => return Err(Told::Retry.into()),
         Verdict::Locked { until } => return desk.locked(session, until).await,
@@ -193,6 +195,7 @@ async fn verified(desk: &Desk, request: Request) -> Answer {
         Verdict::Wrong { left } => ("wrong_token", Problem::wrong(left)),
         Verdict::Expired => ("expired", Problem::Expired),
         Verdict::Used => ("used", Problem::Used),
+        Verdict::NotByPasskey(fault) => (passkey::word(fault), Problem::Passkey(passkey::words(fault))),
     };
     let view = desk.view(session).await?;
     let status = desk.unprocessed();
@@ -311,7 +314,7 @@ impl Desk {
     }
 
     /// Through the door.
-    fn through(&self, location: &str) -> http::Response<Bytes> {
+    pub(super) fn through(&self, location: &str) -> http::Response<Bytes> {
         self.moved_to("verified", location)
     }
 
@@ -349,5 +352,6 @@ fn word_of(verdict: &Verdict) -> &'static str {
         Verdict::Ended => "ended",
         Verdict::NothingEnrolled => "nothing_enrolled",
         Verdict::Unavailable => "unavailable",
+        Verdict::NotByPasskey(_) => "passkey_refused",
     }
 }

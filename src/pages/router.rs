@@ -10,8 +10,8 @@ use axum::routing::{get, post};
 use super::desk::Desk;
 use super::refusal::Stop;
 use super::{
-    Told, account, account_phones, admin, assets, callbacks, challenge, enroll_push, enroll_totp, logout,
-    lost_phone, phone, recovery, removal, watch,
+    Told, account, account_phones, admin, assets, callbacks, challenge, enroll_passkey, enroll_push, enroll_totp,
+    logout, lost_phone, passkey, phone, recovery, removal, watch,
 };
 use crate::access::Doorstep;
 
@@ -36,6 +36,12 @@ pub fn router(door: Arc<Doorstep>) -> Router {
             "/.doorstep/enroll/push",
             get(enroll_push::show).post(enroll_push::make),
         )
+        .route(
+            "/.doorstep/enroll/passkey",
+            get(enroll_passkey::show).post(enroll_passkey::add),
+        )
+        .route("/.doorstep/challenge/passkey", post(passkey::ask))
+        .route("/.doorstep/account/passkey", post(passkey::ask_to_confirm))
         .route("/.doorstep/enroll/push/status", get(enroll_push::status))
         .route("/.doorstep/phone", get(phone::slash))
         .route("/.doorstep/phone/", get(phone::show))

@@ -12,7 +12,7 @@ mod suite;
 
 use std::time::Duration;
 
-pub use challenge::{Challenge, ChallengeId, ChallengeState, PushDevice, PushState, SentPush, SentToken};
+pub use challenge::{AskedPasskey, Challenge, ChallengeId, ChallengeState, PushDevice, PushState, SentPush, SentToken};
 pub use limit::{Allowance, Limit, LimitKey, Ticket};
 pub use memory::MemoryStore;
 pub use record::{Holder, Level, SessionRecord};

@@ -26,6 +26,9 @@ pub fn about(entry: &AuditEntry) -> Option<Words> {
     let subject = match entry.event.as_str() {
         "factor.added" => format!("A second factor{kind} was added for {who}"),
         "factor.removed" => format!("A second factor{kind} of {who} was removed"),
+        "factor.counter_went_back" => {
+            format!("A passkey of {who} was refused, for it may have been copied")
+        }
         "factor.locked" => format!("The tokens of {who} are locked after wrong ones"),
         "employee.reset" => format!("The second factor of {who} was reset"),
         "employee.changed" if changes(entry, "phone") => format!("The phone number of {who} was changed"),

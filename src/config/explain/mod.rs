@@ -2,6 +2,7 @@
 //! vault, who gets in without a second factor, what happens when something is down, and the holes.
 
 mod doors;
+mod own_pages;
 mod risks;
 mod vendors;
 mod words;
@@ -71,6 +72,7 @@ fn placement(config: &Config) -> Vec<String> {
         }
         None => "It speaks plain http on a loopback address, for development.".to_owned(),
     });
+    say.extend(own_pages::sentences(config));
     if listen.trusted_proxies.is_empty() {
         say.push("Forwarding headers are believed from nobody; the client is whoever connects.".into());
     }

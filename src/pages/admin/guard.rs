@@ -6,8 +6,10 @@ use http::StatusCode;
 
 use super::super::body::Fields;
 use super::super::desk::Desk;
+use super::super::enroll_passkey::signed;
 use super::super::layout::{self, Shell};
 use super::super::moment::{Moment, seconds_until};
+use super::super::passkey;
 use super::super::refusal::Stop;
 use super::super::{Told, desk::Stage};
 use super::ADMIN;
@@ -131,14 +133,15 @@ impl Admin<'_> {
     /// they cannot type what the admin's phone shows.
     pub async fn confirm(&self, fields: &Fields) -> Result<Result<FactorKind, Refused>, Stop> {
         let typed = fields.get("token").unwrap_or_default();
-        if typed.trim().is_empty() {
+        let signed = signed(fields);
+        if signed.is_none() && typed.trim().is_empty() {
             return Ok(Err(Refused::MISSING));
         }
-        let confirmation = self
-            .desk
-            .door
-            .confirm_token(self.session, typed, self.now())
-            .await?;
+        let (door, now) = (&self.desk.door, self.now());
+        let confirmation = match signed {
+            Some(answer) => door.confirm_passkey(self.session, answer, now).await?,
+            None => door.confirm_token(self.session, typed, now).await?,
+        };
         Ok(match confirmation {
             Confirmation::Confirmed(factor) => Ok(factor),
             Confirmation::Ended => return Err(self.desk.sign_in_again()),
@@ -229,6 +232,7 @@ impl Refused {
                 refused.status = StatusCode::SERVICE_UNAVAILABLE;
                 refused.again = Some(60);
             }
+            Confirmation::NotByPasskey(fault) => refused.words = passkey::words(fault),
             Confirmation::NothingEnrolled | Confirmation::Confirmed(_) | Confirmation::Ended => {
                 refused.words = "You have neither a key nor a number that a token could come from.";
                 refused.status = StatusCode::FORBIDDEN;
