@@ -4,13 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderValue, Method};
 use pingora::proxy::Session;
 
 use super::client::{asker, client_address};
 use super::hygiene::{Unclean, check_headers, check_raw_head};
 use crate::access::{Settings, session_cookie_name};
+use crate::config::Side;
 use crate::gate::Asker;
 use crate::gate::path::Target;
 use crate::secret::{SessionToken, random_bytes};
@@ -24,6 +25,8 @@ pub struct Arrival {
     pub request_id: String,
     /// Its method.
     pub method: Method,
+    /// On which origin.
+    pub side: Side,
     /// What is asked for.
     pub target: Target,
     /// From which address.
@@ -57,7 +60,9 @@ impl Arrival {
             }
         }
         let authority = head.uri.authority().map(http::uri::Authority::as_str);
-        check_headers(&head.headers, authority, &listen.public_url, !http1)?;
+        let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let side = listen.side_of(authority.or(host).unwrap_or_default());
+        check_headers(&head.headers, authority, listen.origin_of(side), !http1)?;
         let target = Target::parse(head.raw_path())
             .map_err(|_| Unclean::Bad("the target is not a path, or holds control bytes"))?;
         let peer = session
@@ -65,6 +70,7 @@ impl Arrival {
             .and_then(|address| address.as_inet())
             .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), std::net::SocketAddr::ip);
         Ok(Self {
+            side,
             request_id: request_id(),
             method: head.method.clone(),
             client: client_address(peer, &head.headers, &listen.trusted_proxies),

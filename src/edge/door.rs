@@ -19,6 +19,7 @@ use super::own::{self, BodyRefused};
 use super::passage::Passage;
 use super::probe::Proof;
 use super::recognise::Recognised;
+use super::sides;
 use super::upstream::Upstream;
 use crate::access::{Doorstep, Ending, LiveSession, Unknown, Visitor, Who};
 use crate::config::{Config, UnknownEmployee};
@@ -126,6 +127,13 @@ impl Door {
             Ok(who) => who,
             Err(unknown) => return Ok(Err(unknown)),
         };
+        if let Some(answer) = sides::elsewhere(&arrival, &who, now) {
+            if !arrival.method.is_safe() {
+                session.set_keepalive(None);
+            }
+            answer::write(session, answer).await?;
+            return Ok(Ok(Step::Answered));
+        }
         if let Err(unknown) = take_session_out_of_path(&mut arrival, &who) {
             return Ok(Err(unknown));
         }
@@ -202,6 +210,7 @@ impl Door {
             Verdict::Own => {
                 let visitor = Visitor {
                     who,
+                    side: arrival.side,
                     client: arrival.client,
                     asker: arrival.asker,
                     now,
@@ -559,7 +568,8 @@ fn refuse_stream(passage: &Passage, session: &Session) -> Option<&'static str> {
     let is_worker = headers
         .get("service-worker")
         .is_some_and(|value| value == "script");
-    if is_worker && passage.arrival.target.path().rfind('/') == Some(0) {
+    let shared = passage.arrival.settings.config.listen.own_url.is_none();
+    if is_worker && shared && passage.arrival.target.path().rfind('/') == Some(0) {
         return Some("a worker whose scope covers doorstep's own pages is not served");
     }
     None

@@ -23,6 +23,7 @@ mod probe;
 mod proxy;
 mod recognise;
 mod run;
+mod sides;
 mod start;
 mod upstream;
 

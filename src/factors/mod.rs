@@ -28,4 +28,6 @@ pub mod verify;
 mod waiting;
 
 #[cfg(test)]
+pub mod authenticator;
+#[cfg(test)]
 mod tests;

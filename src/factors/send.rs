@@ -141,7 +141,7 @@ impl Doorstep {
             self.give_back(&tickets).await?;
             return Ok(SmsOutcome::Over);
         }
-        let host = settings.config.listen.public_url.host();
+        let host = settings.config.listen.own_origin().host();
         let text = text(&settings.config.portal.name, &token, ttl, host);
         let message = TokenMessage {
             to: phone,

@@ -14,7 +14,7 @@ use super::moment::seconds_until;
 use super::passkey;
 use super::refusal::Stop;
 use super::{CHALLENGE, Told};
-use crate::access::{Entry, LiveSession, browser_in_words};
+use crate::access::{Destination, Entry, LiveSession, browser_in_words};
 use crate::clock::Timestamp;
 use crate::factors::challenge::{Opening, SmsOutcome, Verdict, View};
 use crate::factors::push::{Asked, PushSent};
@@ -54,7 +54,7 @@ async fn page(desk: &Desk) -> Answer {
     let session = &*match desk.crossing().await? {
         Crossing::Owed(session) => session,
         Crossing::Entered(entry) => return Ok(desk.enter(&entry)),
-        Crossing::Open(onward) => return Ok(see_other(&onward)),
+        Crossing::Open(onward) => return Ok(see_other(&desk.at_portal(&onward))),
     };
     let opening = desk.door.challenge_for(session, false, desk.now()).await?;
     if let Some(stopped) = desk.not_opened(&opening, session).await? {
@@ -315,15 +315,15 @@ impl Desk {
 
     /// Through the door.
     pub(super) fn through(&self, location: &str) -> http::Response<Bytes> {
-        self.moved_to("verified", location)
+        self.moved_to("verified", &self.at_portal(location))
     }
 
     /// Through the door with what was waiting behind it.
     pub(super) fn enter(&self, entry: &Entry) -> http::Response<Bytes> {
-        let mut response = self.through(&entry.location);
-        let own = self.door.session_cookie(&entry.token);
-        for cookie in std::iter::once(&own).chain(&entry.cookies) {
-            match HeaderValue::from_str(cookie) {
+        let (location, cookies) = self.way_in(entry, Destination::Portal(entry.location.clone()));
+        let mut response = self.moved_to("verified", &location);
+        for cookie in cookies {
+            match HeaderValue::from_str(&cookie) {
                 Ok(value) => drop(response.headers_mut().append(header::SET_COOKIE, value)),
                 Err(_) => tracing::warn!("a cookie of the portal's login answer cannot be passed on"),
             }

@@ -13,8 +13,10 @@ mod desk;
 mod enroll_passkey;
 mod enroll_push;
 mod enroll_totp;
+mod hand_over;
 mod layout;
 mod logout;
+mod origins;
 mod lost_phone;
 mod moment;
 mod passkey;
@@ -35,6 +37,7 @@ mod tests;
 
 pub use admin::longest_body;
 pub use assets::asset;
+pub use hand_over::{own_address, stays_public};
 pub use router::router;
 pub use told::told;
 

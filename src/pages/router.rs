@@ -11,7 +11,7 @@ use super::desk::Desk;
 use super::refusal::Stop;
 use super::{
     Told, account, account_phones, admin, assets, callbacks, challenge, enroll_passkey, enroll_push, enroll_totp,
-    logout, lost_phone, passkey, phone, recovery, removal, watch,
+    hand_over, logout, lost_phone, origins, passkey, phone, recovery, removal, watch,
 };
 use crate::access::Doorstep;
 
@@ -40,6 +40,9 @@ pub fn router(door: Arc<Doorstep>) -> Router {
             "/.doorstep/enroll/passkey",
             get(enroll_passkey::show).post(enroll_passkey::add),
         )
+        .route(hand_over::BEGIN, get(hand_over::begin))
+        .route("/.doorstep/cross", get(hand_over::cross))
+        .route("/.doorstep/arrive", get(hand_over::arrive))
         .route("/.doorstep/challenge/passkey", post(passkey::ask))
         .route("/.doorstep/account/passkey", post(passkey::ask_to_confirm))
         .route("/.doorstep/enroll/push/status", get(enroll_push::status))
@@ -77,6 +80,7 @@ pub fn router(door: Arc<Doorstep>) -> Router {
         .route("/.doorstep/assets/{name}", get(file))
         .method_not_allowed_fallback(wrong_method)
         .fallback(not_found)
+        .layer(axum::middleware::map_response_with_state(Arc::clone(&door), origins::guard))
         .with_state(door)
 }
 

@@ -3,6 +3,7 @@
 mod challenges;
 mod confirmations;
 mod locks;
+mod passkeys;
 mod provider_pushes;
 mod providers;
 mod pushes;

@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::extract::Request;
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 
 use super::super::body::Fields;
 use super::super::desk::Desk;
@@ -14,7 +14,7 @@ use super::super::moment::{Moment, seconds_until};
 use super::super::passkey;
 use super::guard::back;
 use super::{ADMIN, Answer};
-use crate::access::LiveSession;
+use crate::access::{Destination, LiveSession};
 use crate::factors::challenge::{SmsOutcome, Verdict};
 use crate::factors::confirm::{Confirmation, Means};
 use crate::factors::normalise::Typed;
@@ -107,14 +107,8 @@ async fn verified(desk: &Desk, request: Request) -> Answer {
             let Some(entry) = desk.door.raise(session, factor, desk.now()).await? else {
                 return Err(Told::Retry.into());
             };
-            let mut response = layout::see_other(&with_done(next, "confirmed"));
-            let own = desk.door.session_cookie(&entry.token);
-            for cookie in std::iter::once(&own).chain(&entry.cookies) {
-                if let Ok(value) = HeaderValue::from_str(cookie) {
-                    response.headers_mut().append(header::SET_COOKIE, value);
-                }
-            }
-            return Ok(response);
+            let to = Destination::Own(with_done(next, "confirmed"));
+            return Ok(desk.gone_on(&entry, to));
         }
         Confirmation::Ended => return Err(desk.sign_in_again()),
         Confirmation::Wrong { left } => {

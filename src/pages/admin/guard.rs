@@ -13,7 +13,7 @@ use super::super::passkey;
 use super::super::refusal::Stop;
 use super::super::{Told, desk::Stage};
 use super::ADMIN;
-use crate::access::LiveSession;
+use crate::access::{Destination, LiveSession};
 use crate::clock::Timestamp;
 use crate::directory::{Actor, Employee};
 use crate::factors::confirm::{Confirmation, Means};
@@ -162,14 +162,11 @@ impl Admin<'_> {
 
     /// Lets the admin go on after a change that took verifications back: they have just proven theirs.
     pub async fn go_on(&self, factor: FactorKind, location: &str) -> super::Answer {
-        let mut response = layout::see_other(location);
-        if let Some(entry) = self.desk.door.raise(self.session, factor, self.now()).await? {
-            let cookie = self.desk.door.session_cookie(&entry.token);
-            if let Ok(cookie) = http::HeaderValue::from_str(&cookie) {
-                response.headers_mut().append(http::header::SET_COOKIE, cookie);
-            }
-        }
-        Ok(response)
+        let Some(entry) = self.desk.door.raise(self.session, factor, self.now()).await? else {
+            return Ok(layout::see_other(location));
+        };
+        let to = Destination::Own(location.to_owned());
+        Ok(self.desk.gone_on(&entry, to))
     }
 
     /// What all pages of the desk share.

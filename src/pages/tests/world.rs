@@ -377,6 +377,7 @@ impl World {
         *request.uri_mut() = sent.path.parse().unwrap();
         *request.headers_mut() = sent.headers;
         let visitor = Visitor {
+            side: crate::config::Side::Public,
             who: self.door.who(sent.token, self.now()).await.unwrap(),
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             asker: sent.asker,
