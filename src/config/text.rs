@@ -69,7 +69,8 @@ pub(super) struct PortalText {
     #[serde(default)]
     pub exempt: Vec<Spanned<ExemptText>>,
     pub resume: Known,
-    pub step_up_script: Known,
+    #[serde(default)]
+    pub step_up_script: bool,
 }
 
 /// An entry of `public` or `logout`: a path alone, or a table.

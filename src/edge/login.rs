@@ -316,7 +316,9 @@ impl Judged<'_> {
         if let Some(cookie) = kept {
             append_cookie(&mut exchange.head, &cookie);
         }
-        release(exchange, read, session).await.map(Ok)
+        release(exchange.step_up(&self.passage.arrival), read, session)
+            .await
+            .map(Ok)
     }
 
     /// The login went up with the vault of somebody whom the portal knows, so its answer may show what is
@@ -488,7 +490,9 @@ impl Judged<'_> {
                 if let (true, Some(deep_link)) = (is_redirect, deep_link) {
                     exchange.head.insert_header(LOCATION, deep_link)?;
                 }
-                release(exchange, read, session).await.map(Ok)
+                release(exchange.step_up(&self.passage.arrival), read, session)
+                    .await
+                    .map(Ok)
             }
             LoginOutcome::Challenge { token } => {
                 self.door.door.metrics.login("challenged");

@@ -24,6 +24,7 @@ mod proxy;
 mod recognise;
 mod run;
 mod start;
+mod step_up;
 mod upstream;
 
 pub use run::run;

@@ -322,6 +322,7 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             rules: rules(),
             identity_header: None,
             rewrite_origin: false,
+            step_up_script: false,
         },
         directory: DirectorySettings {
             url: Redacted::new(url.to_owned()),
