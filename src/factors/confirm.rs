@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::challenge::SmsOutcome;
+use super::guards::sends_to;
 use super::normalise::Typed;
 use super::verify::{Fault, Judged, Verdict};
 use super::waiting::{TRIES, Waiting, too_busy};
@@ -138,7 +139,7 @@ impl Doorstep {
             let id = self.open_confirmation(session, &waiting, now).await?;
             return self.send_by_provider(&settings, sender, &waiting, &id, now).await;
         }
-        let Some(phone) = waiting.sms_phone().filter(|_| settings.sms.is_some()) else {
+        let Some(phone) = waiting.sms_phone().filter(|phone| sends_to(&settings, phone)) else {
             return Ok(SmsOutcome::NoNumber);
         };
         if let Some(until) = waiting.locked_until(now) {
@@ -164,7 +165,7 @@ impl Doorstep {
             });
         };
         let settings = self.settings.load_full();
-        let own = waiting.sms_phone().filter(|_| settings.sms.is_some());
+        let own = waiting.sms_phone().filter(|phone| sends_to(&settings, phone));
         let by_provider = || self.provider_number(&settings, &waiting);
         Ok(Means {
             totp: waiting.has_totp() || self.provider_takes_keys(&settings, &waiting),

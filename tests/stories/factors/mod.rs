@@ -1,0 +1,7 @@
+//! Factors and the services behind them, over the real gateway.
+
+mod phone;
+mod push_service;
+mod vendor;
+mod vendor_push;
+mod web_push;
