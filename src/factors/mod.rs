@@ -13,6 +13,7 @@ pub mod confirm;
 mod guards;
 pub mod normalise;
 pub mod passcode;
+pub mod phone_token;
 pub mod push;
 pub mod push_answer;
 mod push_follow;

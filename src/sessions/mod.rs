@@ -12,7 +12,9 @@ mod suite;
 
 use std::time::Duration;
 
-pub use challenge::{Challenge, ChallengeId, ChallengeState, PushDevice, PushState, SentPush, SentToken};
+pub use challenge::{
+    Challenge, ChallengeId, ChallengeState, PushDevice, PushPurpose, PushState, SentPush, SentToken,
+};
 pub use limit::{Allowance, Limit, LimitKey, Ticket, limited_network};
 pub use memory::MemoryStore;
 pub use record::{Holder, Level, SessionRecord};
