@@ -325,6 +325,7 @@ with_vendor_keys! {
         provider: Text,
         digits: Option<Spanned<u64>>,
         ttl: Option<Text>,
+        countries: Option<Texts>,
         // file
         path: Option<Text>,
         // http
@@ -352,6 +353,9 @@ pub(super) struct LimitsText {
     pub failed_passwords_per_address: Option<Text>,
     pub challenges_per_employee: Option<Text>,
     pub sms_per_employee: Option<Text>,
+    pub sms_per_address: Option<Text>,
+    pub sms_per_firm: Option<Text>,
+    pub sms_in_all: Option<Text>,
     pub pushes_per_employee: Option<Text>,
 }
 

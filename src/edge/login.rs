@@ -18,7 +18,6 @@ use crate::access::{
     Accepted, Alone, DeviceCookie, Ending, LoginCheck, LoginOutcome, Unknown, Who, device_cookie_name, onward,
 };
 use crate::clock::Timestamp;
-use crate::factors::browser::browser;
 use crate::gate::body::{BadBody, FormBody};
 use crate::gate::login::{
     Answer, Asked, Judgement, Told as LoginTold, judge, origin_allowed, told, username,
@@ -496,9 +495,7 @@ impl Judged<'_> {
             }
             LoginOutcome::Challenge { token } => {
                 self.door.door.metrics.login("challenged");
-                let agent = session.get_header(http::header::USER_AGENT);
-                let browser = browser(agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default());
-                self.door.door.alert(&token, &browser, self.door.door.now()).await;
+                self.door.alert(session, &token).await;
                 let cookie = self.door.door.session_cookie(&token);
                 self.withhold(session, exchange, &Told::SecondFactor, Some(cookie))
                     .await

@@ -18,6 +18,7 @@ mod lost_phone;
 mod moment;
 mod phone;
 mod phone_proof;
+mod phone_token;
 mod place;
 mod proof;
 mod recovery;

@@ -8,5 +8,5 @@ mod firms;
 mod import;
 mod once;
 mod people;
-mod place;
+pub(crate) mod place;
 mod rest;
