@@ -10,3 +10,4 @@ mod once;
 mod people;
 mod place;
 mod rest;
+mod roster;
