@@ -13,7 +13,7 @@ mod suite;
 use std::time::Duration;
 
 pub use challenge::{Challenge, ChallengeId, ChallengeState, PushDevice, PushState, SentPush, SentToken};
-pub use limit::{Allowance, Limit, LimitKey, Ticket};
+pub use limit::{Allowance, Limit, LimitKey, StoreBounds, Ticket, limited_network};
 pub use memory::MemoryStore;
 pub use record::{Holder, Level, SessionRecord};
 pub use redis::RedisStore;

@@ -353,6 +353,7 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             challenges_per_employee: per(60, MINUTE),
             sms_per_employee: per(5, 60 * MINUTE),
             pushes_per_employee: per(30, 60 * MINUTE),
+            bounds: crate::config::Bounds::default(),
         },
         notices: crate::config::Notices::default(),
         audit: crate::config::AuditSinks::default(),
