@@ -164,7 +164,10 @@ impl<'a> LoginExchange<'a> {
             .door
             .begin_anonymous(&Vault::default(), None, self.arrival.client, now)
             .await?;
-        Ok(Some(self.door.door.session_cookie(&token)))
+        Ok(Some(match token {
+            Some(token) => self.door.door.session_cookie(&token),
+            None => self.door.door.clear_session_cookie(),
+        }))
     }
 
     async fn send(self, session: &mut Session, rule: &LoginRule, sent: Sent) -> Outcome<()> {
@@ -367,7 +370,7 @@ impl Judged<'_> {
             .door
             .begin_anonymous(&vault, tried, self.passage.arrival.client, now)
             .await?;
-        Ok(Some(self.door.door.session_cookie(&token)))
+        Ok(token.map(|token| self.door.door.session_cookie(&token)))
     }
 
     fn store_into(&self, vault: &mut Vault, parted: &Parted) -> bool {

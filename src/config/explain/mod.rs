@@ -174,6 +174,7 @@ fn signing_in(config: &Config) -> Vec<String> {
         limits.failed_passwords_per_address.count,
         show_duration(limits.failed_passwords_per_address.window)
     ));
+    say.extend(limits.bounds.in_words());
     let logout = &config.portal.rules.logout;
     if !logout.is_empty() {
         let entries: Vec<String> = logout.iter().map(entry).collect();
