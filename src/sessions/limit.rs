@@ -38,17 +38,6 @@ impl Default for StoreBounds {
     }
 }
 
-/// The address as limits count it: IPv6 by its /64, since one customer holds a whole one (THREATS B5).
-pub fn limited_network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
-}
-
 /// What is counted; the subject is hashed under the key file before it gets here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LimitKey {
@@ -77,4 +66,15 @@ pub enum Allowance {
         /// When the oldest counted event leaves the window.
         until: Timestamp,
     },
+}
+
+/// The address as limits count it: IPv6 by its /64, since one customer holds a whole one (THREATS B5).
+pub fn limited_network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
 }
