@@ -22,8 +22,11 @@ mod passage;
 mod probe;
 mod proxy;
 mod recognise;
+mod record;
+mod record_wire;
 mod run;
 mod start;
 mod upstream;
 
+pub use record::Recorder;
 pub use run::run;
