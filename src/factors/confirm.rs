@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::challenge::SmsOutcome;
+use super::guards::sends_to;
 use super::normalise::Typed;
 use super::verify::{Fault, Judged, PasskeyFault, Verdict};
 use super::waiting::{TRIES, Waiting, too_busy};
@@ -11,6 +12,9 @@ use crate::clock::Timestamp;
 use crate::directory::Attempt;
 use crate::gate::FactorKind;
 use crate::sessions::{Challenge, ChallengeId, ChallengeState, Level, Slot, Versioned};
+
+/// How the ids of challenges begin that confirm changes.
+const CONFIRM: &str = "confirm-";
 
 /// What became of a token that confirms a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +52,8 @@ pub struct Means {
     pub totp: bool,
     /// A passkey is enrolled and allowed.
     pub passkey: bool,
+    /// A phone is enrolled that can show a token.
+    pub phone: bool,
     /// The number that an SMS may go to, masked.
     pub sms_number: Option<String>,
 }
@@ -55,7 +61,7 @@ pub struct Means {
 impl Means {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        !self.totp && !self.passkey && self.sms_number.is_none()
+        !self.totp && !self.passkey && !self.phone && self.sms_number.is_none()
     }
 }
 
@@ -90,7 +96,7 @@ impl Doorstep {
         };
         let judged = match typed {
             Some(Typed::Passcode(code)) => self.judge_recovery_code(&waiting, &code, now).await,
-            other => self.judge(&waiting, &challenge, other, now).await,
+            other => self.judge_confirming(&waiting, &challenge, other, now).await,
         };
         let fault = match judged {
             Ok(judged @ (Judged::Right(factor) | Judged::RightElsewhere(factor))) => {
@@ -125,6 +131,22 @@ impl Doorstep {
         })
     }
 
+    /// What a phone shows is judged before everything else that digits may be.
+    async fn judge_confirming(
+        &self,
+        waiting: &Waiting,
+        challenge: &Challenge,
+        typed: Option<Typed>,
+        now: Timestamp,
+    ) -> Result<Judged, Unknown> {
+        if let Some(Typed::Digits(token)) = &typed
+            && let Some(judged) = self.judge_phone_token(waiting, challenge, token, now).await?
+        {
+            return Ok(judged);
+        }
+        self.judge(waiting, challenge, typed, now).await
+    }
+
     /// Sends a token by SMS that confirms a change made in this session, to the number of the record only.
     ///
     /// # Errors
@@ -142,7 +164,7 @@ impl Doorstep {
             let id = self.open_confirmation(session, &waiting, now).await?;
             return self.send_by_provider(&settings, sender, &waiting, &id, now).await;
         }
-        let Some(phone) = waiting.sms_phone().filter(|_| settings.sms.is_some()) else {
+        let Some(phone) = waiting.sms_phone().filter(|phone| sends_to(&settings, phone)) else {
             return Ok(SmsOutcome::NoNumber);
         };
         if let Some(until) = waiting.locked_until(now) {
@@ -165,15 +187,17 @@ impl Doorstep {
             return Ok(Means {
                 totp: false,
                 passkey: false,
+                phone: false,
                 sms_number: None,
             });
         };
         let settings = self.settings.load_full();
-        let own = waiting.sms_phone().filter(|_| settings.sms.is_some());
+        let own = waiting.sms_phone().filter(|phone| sends_to(&settings, phone));
         let by_provider = || self.provider_number(&settings, &waiting);
         Ok(Means {
             totp: waiting.has_totp() || self.provider_takes_keys(&settings, &waiting),
             passkey: waiting.has_passkey() && self.passkey_site().is_some(),
+            phone: self.phone_shows_tokens(&waiting),
             sms_number: own.map(crate::directory::Phone::masked).or_else(by_provider),
         })
     }
@@ -192,7 +216,11 @@ impl Doorstep {
 
     /// Reads a session and its holder anew; `None` where it is over. Unlike [`Self::waiting`] it does not
     /// matter whether a factor is owed.
-    pub(super) async fn confirming(&self, session: &LiveSession, now: Timestamp) -> Result<Option<Waiting>, Unknown> {
+    pub(super) async fn confirming(
+        &self,
+        session: &LiveSession,
+        now: Timestamp,
+    ) -> Result<Option<Waiting>, Unknown> {
         let stored = match self.store.session(&session.stored.record.id, now).await? {
             Slot::Live(stored) if !stored.record.is_over(now) => stored,
             Slot::Live(_) | Slot::Absent | Slot::Replaced => return Ok(None),
@@ -245,7 +273,12 @@ impl Doorstep {
 
 /// One for each session, beside the one in which its factor was verified.
 pub(super) fn own_challenge(session: &LiveSession) -> ChallengeId {
-    ChallengeId(format!("confirm-{}", session.stored.record.id.public()))
+    ChallengeId(format!("{CONFIRM}{}", session.stored.record.id.public()))
+}
+
+/// The session, by its public id, whose changes a challenge confirms.
+pub(super) fn session_of_confirmation(id: &ChallengeId) -> Option<&str> {
+    id.0.strip_prefix(CONFIRM)
 }
 
 fn new_challenge(session: &LiveSession, waiting: &Waiting, now: Timestamp, expires: Timestamp) -> Challenge {

@@ -11,13 +11,16 @@ pub mod browser;
 pub mod challenge;
 pub mod collect;
 pub mod confirm;
+mod guards;
 pub mod normalise;
 pub mod passcode;
 pub mod passkey;
 mod passkey_confirm;
 pub mod passkey_enrolment;
+pub mod phone_token;
 pub mod push;
 pub mod push_answer;
+mod push_follow;
 mod push_vendor;
 mod recovery;
 pub mod send;
@@ -26,6 +29,8 @@ pub mod totp;
 mod vendor;
 pub mod verify;
 mod waiting;
+
+pub use self::push_follow::Following;
 
 #[cfg(test)]
 pub mod authenticator;

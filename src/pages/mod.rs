@@ -22,6 +22,8 @@ mod moment;
 mod passkey;
 mod phone;
 mod phone_proof;
+mod phone_token;
+mod place;
 mod proof;
 mod recovery;
 mod refusal;
@@ -36,7 +38,7 @@ mod gallery;
 mod tests;
 
 pub use admin::longest_body;
-pub use assets::asset;
+pub use assets::{asset, step_up_script};
 pub use hand_over::{own_address, stays_public};
 pub use router::router;
 pub use told::told;

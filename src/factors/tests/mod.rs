@@ -2,6 +2,8 @@
 
 mod challenges;
 mod confirmations;
+mod crowds;
+mod guards;
 mod locks;
 mod passkeys;
 mod provider_pushes;
