@@ -6,6 +6,8 @@ mod changes;
 mod crossing;
 mod devices;
 mod enrolment;
+mod hand_over;
+mod passkeys;
 mod lost_phone;
 mod recovery;
 mod refusals;

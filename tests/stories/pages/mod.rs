@@ -1,4 +1,6 @@
 //! What people see below `/.doorstep/`.
 
 mod challenge;
+mod own_url;
+mod passkeys;
 mod phones;
