@@ -164,7 +164,10 @@ impl<'a> LoginExchange<'a> {
             .door
             .begin_anonymous(&Vault::default(), None, self.arrival.client, now)
             .await?;
-        Ok(Some(self.door.door.session_cookie(&token)))
+        Ok(Some(match token {
+            Some(token) => self.door.door.session_cookie(&token),
+            None => self.door.door.clear_session_cookie(),
+        }))
     }
 
     async fn send(self, session: &mut Session, rule: &LoginRule, sent: Sent) -> Outcome<()> {
@@ -315,7 +318,9 @@ impl Judged<'_> {
         if let Some(cookie) = kept {
             append_cookie(&mut exchange.head, &cookie);
         }
-        release(exchange, read, session).await.map(Ok)
+        release(exchange.step_up(&self.passage.arrival), read, session)
+            .await
+            .map(Ok)
     }
 
     /// The login went up with the vault of somebody whom the portal knows, so its answer may show what is
@@ -365,7 +370,7 @@ impl Judged<'_> {
             .door
             .begin_anonymous(&vault, tried, self.passage.arrival.client, now)
             .await?;
-        Ok(Some(self.door.door.session_cookie(&token)))
+        Ok(token.map(|token| self.door.door.session_cookie(&token)))
     }
 
     fn store_into(&self, vault: &mut Vault, parted: &Parted) -> bool {
@@ -487,7 +492,9 @@ impl Judged<'_> {
                 if let (true, Some(deep_link)) = (is_redirect, deep_link) {
                     exchange.head.insert_header(LOCATION, deep_link)?;
                 }
-                release(exchange, read, session).await.map(Ok)
+                release(exchange.step_up(&self.passage.arrival), read, session)
+                    .await
+                    .map(Ok)
             }
             LoginOutcome::Challenge { token } => {
                 self.door.door.metrics.login("challenged");

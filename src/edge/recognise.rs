@@ -147,7 +147,7 @@ impl Door {
                 }
                 append_cookie(&mut exchange.head, &self.door.session_cookie(&token));
                 headers::for_browser(&mut exchange.head, true, &passage.arrival.settings.config)?;
-                exchange.stream(session).await?;
+                exchange.step_up(&passage.arrival).stream(session).await?;
                 return Ok(Ok(Recognised::Done));
             }
             Ok(LoginOutcome::Challenge { token }) => {

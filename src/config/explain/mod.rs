@@ -2,6 +2,7 @@
 //! vault, who gets in without a second factor, what happens when something is down, and the holes.
 
 mod doors;
+mod pages;
 mod risks;
 mod vendors;
 mod words;
@@ -98,6 +99,7 @@ fn placement(config: &Config) -> Vec<String> {
             portal.upstream.origin
         ));
     }
+    say.extend(pages::placement(config));
     say.push(format!(
         "After SIGTERM, requests in flight have {} to finish.",
         show_duration(listen.drain)
@@ -172,6 +174,7 @@ fn signing_in(config: &Config) -> Vec<String> {
         limits.failed_passwords_per_address.count,
         show_duration(limits.failed_passwords_per_address.window)
     ));
+    say.extend(limits.bounds.in_words());
     let logout = &config.portal.rules.logout;
     if !logout.is_empty() {
         let entries: Vec<String> = logout.iter().map(entry).collect();

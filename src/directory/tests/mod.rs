@@ -10,3 +10,4 @@ mod once;
 mod people;
 pub(crate) mod place;
 mod rest;
+mod roster;

@@ -285,7 +285,7 @@ async fn i10_a_phone_that_was_removed_approves_nothing_not_even_what_it_approved
     let (session, request) = alerted(&world, "ben").await;
     assert_eq!(phone.says(&world, "approve", &request).await, Answered::Approved);
     directory
-        .remove_device(&ops(), &name("ben"), &phone.device.id, world.now())
+        .remove_factor(&ops(), &name("ben"), &phone.device.id, world.now())
         .await
         .unwrap();
     assert_eq!(collected(&world, &session).await, "nothing");

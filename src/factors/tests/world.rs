@@ -355,6 +355,7 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             rules: rules(),
             identity_header: None,
             rewrite_origin: false,
+            step_up_script: false,
         },
         directory: DirectorySettings {
             url: Redacted::new(url.to_owned()),
@@ -390,6 +391,7 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             sms_per_firm: per(1000, 60 * MINUTE),
             sms_in_all: per(5000, 60 * MINUTE),
             pushes_per_employee: per(30, 60 * MINUTE),
+            bounds: crate::config::Bounds::default(),
         },
         notices: crate::config::Notices::default(),
         audit: crate::config::AuditSinks::default(),
