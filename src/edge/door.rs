@@ -16,6 +16,7 @@ use super::collect::collect;
 use super::exchange::{Exchange, strip_hop_by_hop};
 use super::live::{SLOT, Serving, Stop, Watched};
 use super::own::{self, BodyRefused};
+use super::pace::PACE;
 use super::passage::Passage;
 use super::probe::Proof;
 use super::recognise::Recognised;
@@ -71,13 +72,17 @@ impl Door {
     /// # Errors
     /// Where the client or the portal breaks off.
     pub async fn receive(&self, session: &mut Session) -> pingora::Result<Option<Box<Passage>>> {
+        let _ = PACE.try_with(|pace| pace.head_is_whole());
         let _ = SLOT.try_with(|slot| slot.serve(Serving::begin(&self.stop)));
         // 1xx answers end at the gateway: a 103 could carry a cookie past every filter.
         session.as_downstream_mut().set_ignore_info_resp(true);
         if self.stop.is_stopping() {
             session.set_keepalive(None);
         }
-        let arrival = match Arrival::read(session, self.door.settings.load_full()) {
+        let settings = self.door.settings.load_full();
+        let send_timeout = settings.config.limits.bounds.send_timeout;
+        session.as_downstream_mut().set_write_timeout(Some(send_timeout));
+        let arrival = match Arrival::read(session, settings) {
             Ok(arrival) => arrival,
             Err(unclean) => {
                 self.door.metrics.refused("unclean");
@@ -200,6 +205,7 @@ impl Door {
         );
         match verdict {
             Verdict::Own => {
+                let time = arrival.settings.config.limits.bounds.body_timeout;
                 let visitor = Visitor {
                     who,
                     client: arrival.client,
@@ -207,7 +213,7 @@ impl Door {
                     now,
                     request_id: arrival.request_id,
                 };
-                own::serve(session, &self.router, Some(Arc::new(visitor))).await?;
+                own::serve(session, &self.router, Arc::new(visitor), time).await?;
                 Ok(Ok(Step::Answered))
             }
             Verdict::Refuse(refusal) => self.refuse(session, &arrival, &who, classed.route, refusal).await,
@@ -280,7 +286,8 @@ impl Door {
             }
             HeadClass::NeedsBody { limit } => limit,
         };
-        let body = match own::read_body(session, limit).await? {
+        let time = arrival.settings.config.limits.bounds.body_timeout;
+        let body = match own::read_body(session, limit, time).await? {
             Ok(body) => body,
             Err(refused) => return Ok(Err(refused)),
         };
@@ -310,6 +317,10 @@ impl Door {
         }
         let body = body.or_else(|| passage.may_sign_in().then(Bytes::new));
         let Some(body) = body else {
+            if !passage.arrival.is_upgrade && !session.as_downstream_mut().is_body_empty() {
+                let slowest = passage.arrival.settings.config.limits.bounds.slowest_body;
+                let _ = SLOT.try_with(|slot| slot.expect_body(slowest));
+            }
             return Ok(Ok(Step::Forward(Box::new(passage))));
         };
         let mut head = session.req_header().clone();
@@ -335,7 +346,7 @@ impl Door {
         if let Err(unknown) = passage.conclude(&self.door, &mut exchange.head).await {
             return Ok(Err(unknown));
         }
-        exchange.stream(session).await?;
+        exchange.step_up(&passage.arrival).stream(session).await?;
         Ok(Ok(Step::Answered))
     }
 
@@ -465,7 +476,7 @@ impl Door {
                     .door
                     .begin_anonymous(&vault, None, arrival.client, now)
                     .await?;
-                Ok(Some(self.door.session_cookie(&token)))
+                Ok(token.map(|token| self.door.session_cookie(&token)))
             }
         }
     }

@@ -1,15 +1,18 @@
 //! All that knows pingora: listeners, the hygiene of a head, forwarding, the login exchange, and the bridge
 //! to own pages.
 
+mod alert;
 mod answer;
 mod arrival;
 mod attempts;
 mod basic;
 mod client;
 mod collect;
+mod connections;
 mod credentials;
 mod door;
 mod exchange;
+mod front;
 mod headers;
 mod hygiene;
 mod live;
@@ -18,6 +21,7 @@ mod machine;
 mod messages;
 mod ops;
 mod own;
+mod pace;
 mod passage;
 mod probe;
 mod proxy;
@@ -26,6 +30,7 @@ mod record;
 mod record_wire;
 mod run;
 mod start;
+mod step_up;
 mod upstream;
 
 pub use record::Recorder;

@@ -11,6 +11,7 @@ use super::arrival::Arrival;
 use super::credentials::{is_bound, offers_foreign_token, without_foreign_tokens};
 use super::headers::{self, Said};
 use super::messages::{Foreign, Messages};
+use super::step_up;
 use crate::access::{Doorstep, LiveSession, Unknown, Who};
 use crate::gate::{Credentials, Route};
 use crate::sessions::Level;
@@ -165,6 +166,7 @@ impl Passage {
             overrides: let_in && matches!(self.route, Route::Protected | Route::Ambiguous),
         };
         headers::for_upstream(head, said, &self.arrival.settings.config)?;
+        step_up::prepare(&self.arrival, head)?;
         if self.arrival.is_upgrade && self.arrival.settings.config.portal.rules.has_bearer() {
             // Messages that are compressed could not be read.
             head.remove_header(&http::header::SEC_WEBSOCKET_EXTENSIONS);
@@ -274,7 +276,7 @@ impl Passage {
                 let token = door
                     .begin_anonymous(&vault, None, self.arrival.client, now)
                     .await?;
-                Ok(Some(door.session_cookie(&token)))
+                Ok(token.map(|token| door.session_cookie(&token)))
             }
         }
     }

@@ -6,6 +6,7 @@ mod framing;
 mod h2;
 mod headers;
 mod host_and_method;
+mod limits;
 mod logins;
 mod methods;
 mod paths;

@@ -1,4 +1,14 @@
-//! Portals that nobody has written for doorstep.
+//! Portals that nobody has written for doorstep. Each is installed by `tests/run`, started by its `start` on a
+//! free port of the loopback, in a folder of its own, and stopped by its process id.
+
+pub mod app;
+pub mod django_admin;
+pub mod dokuwiki;
+pub mod nginx_basic;
+pub mod node_red;
 
 mod chromium_django;
+mod chromium_step_up;
+mod fixtures;
 mod rules;
+mod step_up;

@@ -1,0 +1,3 @@
+//! Debian's nginx with `auth_basic`: credentials with each request, and large files.
+
+pub mod start;
