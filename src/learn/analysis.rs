@@ -252,7 +252,8 @@ fn session_parameters(recording: &Recording, bearers: &[&Bearer], session: &[Str
         .collect();
     for exchange in &recording.exchanges {
         let fields = exchange.query.iter();
-        names.extend(fields.filter(|field| cookies.contains(&field.print)).map(|field| field.name.clone()));
+        let carries = |field: &&Field| cookies.contains(&field.print) && !recording.prints.is_secret(&field.print);
+        names.extend(fields.filter(carries).map(|field| field.name.clone()));
         names.extend(exchange.path_parameter.iter().map(|name| name.to_ascii_uppercase()));
     }
     let default = super::section::SESSION_PARAMETERS;

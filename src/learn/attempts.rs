@@ -234,7 +234,10 @@ fn by_difference(recording: &Recording) -> Vec<Attempt> {
     };
     for (one, here) in recording.exchanges.iter().enumerate() {
         for (other, there) in recording.exchanges.iter().enumerate().skip(one + 1) {
-            if here.method != there.method || here.path() != there.path() {
+            let alike = here.method == there.method && here.path() == there.path();
+            // A password that has a name, and is none that signs in.
+            let other_password = here.fields().iter().any(|field| names::is_password(&field.name));
+            if !alike || other_password {
                 continue;
             }
             let (first, second) = (typed(here), typed(there));
@@ -302,9 +305,11 @@ fn score(recording: &Recording, attempt: &Attempt, until: usize) -> i32 {
     let Some(answer) = &exchange.answer else { return 0 };
     let after = recording.exchanges.get(attempt.index + 1..until).unwrap_or_default();
     let mut score = match answer.status {
-        401 | 403 => return if attempt.way == Way::Basic { -9 } else { -6 },
+        401 if attempt.way == Way::Basic => return -9,
+        // Whatever else it is, the credentials were not asked for again.
+        _ if attempt.way == Way::Basic => return 9,
+        401 | 403 => return -6,
         400 | 404..=499 | 500..=599 => -5,
-        200..=299 if attempt.way == Way::Basic => return 9,
         _ => 0,
     };
     if answer.asks_for_a_password() {

@@ -151,11 +151,8 @@ pub fn is_bearer(key: &str) -> bool {
 
 /// A cookie's name with what differs between installations as a star: a hash, digits, a scheme.
 pub fn as_glob(name: &str) -> String {
-    let hash = |part: &str| {
-        let digits = part.bytes().filter(u8::is_ascii_digit).count();
-        let hex = part.len() >= 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-        hex || part.len() >= 8 && digits >= 3 && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    };
+    let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digits = |part: &str| part.bytes().filter(u8::is_ascii_digit).count();
     if let Some(rest) = name.strip_suffix("_https").or_else(|| name.strip_suffix("_http")) {
         return format!("{rest}*");
     }
@@ -167,8 +164,9 @@ pub fn as_glob(name: &str) -> String {
     // The hash ends the name; what stands before it is the application's own.
     for start in name.char_indices().map(|(at, _)| at).skip(2) {
         let (before, rest) = name.split_at(start);
-        let stands_alone = before.ends_with(['_', '-', '.']) || rest.len() >= 32;
-        if stands_alone && hash(rest) && !before.ends_with(|c: char| c.is_ascii_digit()) {
+        let digest = matches!(rest.len(), 32 | 40 | 64) && is_hex(rest) && digits(rest) > 3;
+        let apart = before.ends_with(['_', '-', '.']) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if digest || apart && rest.len() >= 8 && digits(rest) >= 3 {
             return format!("{before}*");
         }
     }
