@@ -4,7 +4,7 @@ use crate::support::browser::CHALLENGE;
 use crate::support::portal::password_of;
 use crate::support::webdriver::Chromium;
 use crate::support::world::ANNA;
-use crate::support::{StoreKind, World};
+use crate::support::{PATIENCE, StoreKind, World, until};
 
 const DEEP_LINK: &str = "/app/secret";
 const SIGN_IN: &str = "form[action$='challenge/verify'] button";
@@ -259,7 +259,11 @@ async fn a_phone_without_a_connection_says_so_and_goes_on_by_itself() {
     site.phone.picture("phone-offline", 360, 740).await;
     site.phone.offline(false).await;
     site.phone.until_shown("Is this you?").await;
-    assert!(!site.phone.text("body").await.contains("No connection"));
+    let back = || async {
+        let shown = site.phone.text("body").await;
+        (!shown.contains("No connection")).then_some(())
+    };
+    until("the phone has its connection back", PATIENCE, back).await;
     site.phone.fill("#digits", &digits).await;
     site.phone.click("#approve").await;
     site.arrived().await;
