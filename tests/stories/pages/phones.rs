@@ -10,15 +10,15 @@ const DEEP_LINK: &str = "/app/secret";
 const SIGN_IN: &str = "form[action$='challenge/verify'] button";
 const TOKEN: &str = "form[action$='challenge/verify'] input[name=token]";
 
-struct Desk {
-    world: World,
-    desk: Chromium,
-    phone: Chromium,
+pub(super) struct Desk {
+    pub(super) world: World,
+    pub(super) desk: Chromium,
+    pub(super) phone: Chromium,
 }
 
 impl Desk {
     /// Anna signs in by her key at the desk, and adds a phone by the link that her account page shows.
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let mut world = World::new(StoreKind::Memory).await;
         let desk = Chromium::open().await;
         let phone = Chromium::open().await;
@@ -52,7 +52,7 @@ impl Desk {
     }
 
     /// Signs in again, from nothing; the digits that the page shows.
-    async fn sign_in_again(&self) -> String {
+    pub(super) async fn sign_in_again(&self) -> String {
         self.desk.go(&at(&self.world, "/logout")).await;
         password(&self.world, &self.desk).await;
         self.desk.until_shown("Anna's Pixel").await;
@@ -74,7 +74,7 @@ impl Desk {
             .await;
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         self.desk.close().await;
         self.phone.close().await;
     }
