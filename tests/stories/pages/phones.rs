@@ -4,21 +4,21 @@ use crate::support::browser::CHALLENGE;
 use crate::support::portal::password_of;
 use crate::support::webdriver::Chromium;
 use crate::support::world::ANNA;
-use crate::support::{StoreKind, World};
+use crate::support::{PATIENCE, StoreKind, World, until};
 
 const DEEP_LINK: &str = "/app/secret";
 const SIGN_IN: &str = "form[action$='challenge/verify'] button";
 const TOKEN: &str = "form[action$='challenge/verify'] input[name=token]";
 
-struct Desk {
-    world: World,
-    desk: Chromium,
-    phone: Chromium,
+pub(super) struct Desk {
+    pub(super) world: World,
+    pub(super) desk: Chromium,
+    pub(super) phone: Chromium,
 }
 
 impl Desk {
     /// Anna signs in by her key at the desk, and adds a phone by the link that her account page shows.
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let mut world = World::new(StoreKind::Memory).await;
         let desk = Chromium::open().await;
         let phone = Chromium::open().await;
@@ -52,7 +52,7 @@ impl Desk {
     }
 
     /// Signs in again, from nothing; the digits that the page shows.
-    async fn sign_in_again(&self) -> String {
+    pub(super) async fn sign_in_again(&self) -> String {
         self.desk.go(&at(&self.world, "/logout")).await;
         password(&self.world, &self.desk).await;
         self.desk.until_shown("Anna's Pixel").await;
@@ -74,7 +74,7 @@ impl Desk {
             .await;
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         self.desk.close().await;
         self.phone.close().await;
     }
@@ -259,7 +259,11 @@ async fn a_phone_without_a_connection_says_so_and_goes_on_by_itself() {
     site.phone.picture("phone-offline", 360, 740).await;
     site.phone.offline(false).await;
     site.phone.until_shown("Is this you?").await;
-    assert!(!site.phone.text("body").await.contains("No connection"));
+    let back = || async {
+        let shown = site.phone.text("body").await;
+        (!shown.contains("No connection")).then_some(())
+    };
+    until("the phone has its connection back", PATIENCE, back).await;
     site.phone.fill("#digits", &digits).await;
     site.phone.click("#approve").await;
     site.arrived().await;

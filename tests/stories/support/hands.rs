@@ -18,7 +18,8 @@ impl Chromium {
         self.element(css).await;
         let place = self
             .script(&format!(
-                "const at = document.querySelector({css:?}).getBoundingClientRect(); \
+                "const found = document.querySelector({css:?}); found.scrollIntoView({{block: 'center'}}); \
+                 const at = found.getBoundingClientRect(); \
                  return [at.left, at.top + at.height / 2, at.width];"
             ))
             .await;
