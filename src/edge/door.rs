@@ -13,6 +13,7 @@ use super::answer;
 use super::arrival::Arrival;
 use super::basic::Tried;
 use super::collect::collect;
+use super::front::Identities;
 use super::live::{SLOT, Serving, Stop};
 use super::own::{self, BodyRefused};
 use super::passage::Passage;
@@ -39,6 +40,8 @@ pub struct Door {
     pub connector: Connector,
     /// Whether the gateway is stopping.
     pub stop: Arc<Stop>,
+    /// Whom the portal named lately, in forward-auth mode.
+    pub identities: Identities,
 }
 
 /// How a request was classed, with its body where that had to be read.
@@ -133,6 +136,11 @@ impl Door {
             // What a page is made of is served whatever the stores say: also the page that says they are down.
             answer::write(session, asset).await?;
             return Ok(Step::Answered);
+        }
+        if arrival.settings.config.portal.forward_auth
+            && let Some(step) = self.at_the_front(session, &mut arrival).await?
+        {
+            return Ok(step);
         }
         let now = self.door.now();
         let mut who = self.door.who(arrival.token(), now).await?;

@@ -11,6 +11,7 @@ mod credentials;
 mod door;
 mod exchange;
 mod forward;
+mod front;
 mod headers;
 mod hygiene;
 mod live;

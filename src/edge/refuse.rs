@@ -72,7 +72,7 @@ impl Door {
 
     /// Remembers where the browser wanted to go, unless it does already. The session cookie to hand out,
     /// where an anonymous session had to begin for it.
-    async fn remember(
+    pub(super) async fn remember(
         &self,
         arrival: &Arrival,
         who: &Who,

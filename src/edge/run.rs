@@ -17,6 +17,7 @@ use pingora::services::listening::Service;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::door::Door;
+use super::front::Identities;
 use super::live::Stop;
 use super::ops::OpsHooks;
 use super::proxy::{Guarded, Hooks};
@@ -63,6 +64,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         upstream: Arc::clone(&upstream),
         connector: Connector::new(Some(ConnectorOptions::from_server_conf(&conf))),
         stop: Arc::clone(&stop),
+        identities: Identities::default(),
     });
     background.spawn(start::keep_up(Arc::clone(&doorstep)));
     background.spawn({
