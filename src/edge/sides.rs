@@ -3,17 +3,48 @@
 
 use bytes::Bytes;
 use http::{Method, Response, header};
+use pingora::http::RequestHeader;
 use serde_json::json;
 
 use super::arrival::Arrival;
-use crate::access::Who;
+use super::door::Door;
+use crate::access::{Unknown, Who};
 use crate::clock::Timestamp;
 use crate::config::Side;
 use crate::gate::Asker;
 use crate::pages::{self, Told, told};
 
-/// The answer to a request that came to the wrong one of the two; `None`: it is right where it is.
-pub(super) fn elsewhere(arrival: &Arrival, who: &Who, now: Timestamp) -> Option<Response<Bytes>> {
+impl Door {
+    /// The answer to a request that came to the wrong one of the two; `None`: it is right where it is. The place from
+    /// which a page of the portal came to the challenge is noted on the way: on the other origin nobody can vouch for it.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    pub(super) async fn elsewhere(
+        &self,
+        head: &RequestHeader,
+        arrival: &Arrival,
+        who: &Who,
+        now: Timestamp,
+    ) -> Result<Option<Response<Bytes>>, Unknown> {
+        let answer = elsewhere(arrival, who, now);
+        if let (Some(_), Who::Session(live)) = (&answer, who)
+            && arrival.side == Side::Public
+            && arrival.target.path() == pages::CHALLENGE
+            && let Some(place) =
+                pages::named_place(&arrival.settings.config.portal.rules, &head.uri, &head.headers)
+        {
+            let note = |vault: &mut crate::vault::Vault| {
+                vault.deep_link = Some(place.clone());
+                true
+            };
+            self.door.change_vault(live, now, note).await?;
+        }
+        Ok(answer)
+    }
+}
+
+fn elsewhere(arrival: &Arrival, who: &Who, now: Timestamp) -> Option<Response<Bytes>> {
     let config = &arrival.settings.config;
     config.listen.own_url.as_ref()?;
     let is_own = arrival.target.is_plain() && arrival.target.looks_own();

@@ -1,5 +1,8 @@
 //! The forms of a page: which field is a password's, and which values are the page's own.
 
+use html5gum::Tokenizer;
+use html5gum::emitters::default::{DefaultEmitter, StartTag, Token};
+
 /// A form, as a page shows it.
 #[derive(Clone, Default)]
 pub struct Form {
@@ -41,34 +44,32 @@ impl Form {
 
 /// The forms of a page; fields outside of any form are one more.
 pub fn read(html: &str) -> Vec<Form> {
-    let Ok(dom) = tl::parse(html, tl::ParserOptions::default()) else {
-        return Vec::new();
-    };
-    let parser = dom.parser();
+    let mut emitter = DefaultEmitter::default();
+    emitter.naively_switch_states(true);
     let mut forms = Vec::new();
     let mut open: Option<Form> = None;
     let mut loose = Form::default();
-    // In the order of the page: a form ends where the next one begins, which is all that a flat list tells; it
-    // also finds the fields of a form that stands crookedly between a table's rows.
-    for tag in dom.nodes().iter().filter_map(tl::Node::as_tag) {
-        match tag.name().as_utf8_str().to_ascii_lowercase().as_str() {
-            "form" => {
+    // A form ends where its end tag or the next form stands, whatever else is crooked in between.
+    for token in Tokenizer::new_with_emitter(html, emitter) {
+        let Ok(token) = token;
+        match token {
+            Token::StartTag(tag) if *tag.name == b"form" => {
                 forms.extend(open.take());
                 open = Some(Form {
-                    action: text(tag, "action").unwrap_or_default(),
-                    post: text(tag, "method").is_some_and(|method| method.eq_ignore_ascii_case("post")),
+                    action: text(&tag, "action").unwrap_or_default(),
+                    post: text(&tag, "method").is_some_and(|method| method.eq_ignore_ascii_case("post")),
                     inputs: Vec::new(),
                 });
             }
-            "input" | "button" => {
-                if let Some(input) = input(tag) {
+            Token::StartTag(tag) if *tag.name == b"input" || *tag.name == b"button" => {
+                if let Some(input) = input(&tag) {
                     open.as_mut().unwrap_or(&mut loose).inputs.push(input);
                 }
             }
+            Token::EndTag(tag) if *tag.name == b"form" => forms.extend(open.take()),
             _ => {}
         }
     }
-    let _ = parser;
     forms.extend(open);
     if loose.inputs.iter().any(|input| input.kind == "password") {
         forms.push(loose);
@@ -76,27 +77,20 @@ pub fn read(html: &str) -> Vec<Form> {
     forms
 }
 
-fn input(tag: &tl::HTMLTag<'_>) -> Option<Input> {
+fn input(tag: &StartTag<()>) -> Option<Input> {
     let kind = text(tag, "type").unwrap_or_default().to_ascii_lowercase();
     let name = text(tag, "name")
         .or_else(|| text(tag, "id"))
         .filter(|name| !name.is_empty())?;
-    let value = text(tag, "value").filter(|_| matches!(kind.as_str(), "hidden" | "submit" | "button" | "image"));
+    let value =
+        text(tag, "value").filter(|_| matches!(kind.as_str(), "hidden" | "submit" | "button" | "image"));
     Some(Input { name, kind, value })
 }
 
-/// An attribute, its references to characters resolved as far as forms use them.
-fn text(tag: &tl::HTMLTag<'_>, name: &str) -> Option<String> {
-    let value = tag.attributes().get(name)??.as_utf8_str();
-    Some(
-        value
-            .replace("&quot;", "\"")
-            .replace("&#39;", "'")
-            .replace("&#x27;", "'")
-            .replace("&lt;", "<")
-            .replace("&gt;", ">")
-            .replace("&amp;", "&"),
-    )
+/// An attribute's value.
+fn text(tag: &StartTag<()>, name: &str) -> Option<String> {
+    let value = tag.attributes.get(name.as_bytes())?;
+    Some(String::from_utf8_lossy(&value.value).into_owned())
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ async fn page(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
         name: &employee.standing.name,
         firm: &employee.standing.firm.name,
         factors: factor_rows(&employee),
-        may_add_phone: employee.standing.firm.policy.allows(FactorKind::Push),
+        may_add_phone: employee.standing.firm.policy.allows(FactorKind::Push) && desk.asks_own_phones(),
         may_add_passkey: employee.standing.firm.policy.allows(FactorKind::Passkey)
             && desk.door.passkey_site().is_some(),
         may_add: employee.standing.firm.policy.allows(FactorKind::Totp),

@@ -15,6 +15,7 @@ use super::Told;
 use super::body::Fields;
 use super::confirm::{ConfirmField, Unconfirmed};
 use super::desk::Desk;
+use super::first_factor::{OtherWay, other_ways};
 use super::layout::{self, Shell};
 use super::refusal::Stop;
 use crate::access::LiveSession;
@@ -31,6 +32,7 @@ const OFFERED: Duration = Duration::from_secs(900);
 /// How far two gateways' clocks may be apart.
 const CLOCKS_APART: Duration = Duration::from_secs(60);
 
+const ENROL: &str = "/.doorstep/enroll/passkey";
 const REFUSED: &str = "That passkey was not accepted. Try again, or use another one.";
 const TOO_LATE: &str = "That took too long. Make the passkey again.";
 const THERE: &str = "That passkey is enrolled already.";
@@ -52,8 +54,8 @@ pub(super) struct EnrolPage<'a> {
     pub error: Option<&'a str>,
     /// What confirms the change; `None` where adding is also proving.
     pub proof: Option<ConfirmField>,
-    /// Another factor can be added instead.
-    pub may_add_app: bool,
+    /// What can be set up instead, first.
+    pub others: Vec<OtherWay>,
 }
 
 /// GET `enroll/passkey`.
@@ -189,7 +191,10 @@ impl<'a> Enrolling<'a> {
             name,
             error,
             proof,
-            may_add_app: self.first && self.employee.standing.firm.policy.allows(FactorKind::Totp),
+            others: match self.first {
+                true => other_ways(desk, &self.employee.standing.firm.policy, ENROL),
+                false => Vec::new(),
+            },
         };
         Ok(match &page.proof {
             Some(proof) if error.is_none() => proof.answer(&page),

@@ -13,6 +13,7 @@ mod desk;
 mod enroll_passkey;
 mod enroll_push;
 mod enroll_totp;
+mod first_factor;
 mod hand_over;
 mod layout;
 mod logout;
@@ -40,6 +41,7 @@ mod tests;
 pub use admin::longest_body;
 pub use assets::{asset, step_up_script};
 pub use hand_over::{own_address, stays_public};
+pub use place::named as named_place;
 pub use router::router;
 pub use told::told;
 

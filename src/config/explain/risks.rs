@@ -42,6 +42,7 @@ pub(super) fn holes(config: &Config) -> Vec<String> {
                 .into(),
         );
     }
+    say.extend(super::front::holes(config));
     say.extend(super::doors::holes(config));
     say.extend(super::own_pages::holes(config));
     say.extend(network_holes(config));

@@ -4,3 +4,4 @@ mod challenge;
 mod own_url;
 mod passkeys;
 mod phones;
+mod pictures;
