@@ -63,10 +63,17 @@ impl ProxyHttp for Hooks {
         &self,
         _session: &mut Session,
         body: &mut Option<bytes::Bytes>,
-        _end: bool,
+        end: bool,
         known: &mut Known,
     ) -> Result<()> {
-        let (Some(passage), Some(bytes)) = (known.0.as_deref_mut(), body) else {
+        let Some(passage) = known.0.as_deref_mut() else {
+            return Ok(());
+        };
+        passage.look_through(body, end).map_err(|named| {
+            self.0.door.metrics.refused("names_somebody");
+            Error::explain(ErrorType::HTTPStatus(400), named.to_string())
+        })?;
+        let Some(bytes) = body else {
             return Ok(());
         };
         passage.overhear(bytes).map_err(|_| {
