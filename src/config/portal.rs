@@ -96,13 +96,13 @@ pub(super) fn portal(
         },
         identity_header: identity_header?,
         rewrite_origin: rewrite_origin?,
+        step_up_script: text.step_up_script,
     })
 }
 
 fn refuse_what_is_not_built(reader: &mut Reader<'_>, text: &PortalText) {
     let off = Value::Boolean(false);
     reader.not_built("resume", &text.resume, Some(&off));
-    reader.not_built("step_up_script", &text.step_up_script, Some(&off));
     for entry in text.public.iter().chain(&text.logout) {
         if let Some(table) = &entry.get_ref().table {
             reader.not_built("resume", &table.resume, Some(&off));

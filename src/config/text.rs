@@ -69,7 +69,8 @@ pub(super) struct PortalText {
     #[serde(default)]
     pub exempt: Vec<Spanned<ExemptText>>,
     pub resume: Known,
-    pub step_up_script: Known,
+    #[serde(default)]
+    pub step_up_script: bool,
 }
 
 /// An entry of `public` or `logout`: a path alone, or a table.
@@ -325,6 +326,7 @@ with_vendor_keys! {
         provider: Text,
         digits: Option<Spanned<u64>>,
         ttl: Option<Text>,
+        countries: Option<Texts>,
         // file
         path: Option<Text>,
         // http
@@ -352,6 +354,9 @@ pub(super) struct LimitsText {
     pub failed_passwords_per_address: Option<Text>,
     pub challenges_per_employee: Option<Text>,
     pub sms_per_employee: Option<Text>,
+    pub sms_per_address: Option<Text>,
+    pub sms_per_firm: Option<Text>,
+    pub sms_in_all: Option<Text>,
     pub pushes_per_employee: Option<Text>,
 }
 

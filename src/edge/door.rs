@@ -349,7 +349,7 @@ impl Door {
         if let Err(unknown) = passage.conclude(&self.door, &mut exchange.head).await {
             return Ok(Err(unknown));
         }
-        exchange.stream(session).await?;
+        exchange.step_up(&passage.arrival).stream(session).await?;
         Ok(Ok(Step::Answered))
     }
 

@@ -18,7 +18,6 @@ use crate::access::{
     Accepted, Alone, DeviceCookie, Ending, LoginCheck, LoginOutcome, Unknown, Who, device_cookie_name, onward,
 };
 use crate::clock::Timestamp;
-use crate::factors::browser::browser;
 use crate::gate::body::{BadBody, FormBody};
 use crate::gate::login::{
     Answer, Asked, Judgement, Told as LoginTold, judge, origin_allowed, told, username,
@@ -316,7 +315,9 @@ impl Judged<'_> {
         if let Some(cookie) = kept {
             append_cookie(&mut exchange.head, &cookie);
         }
-        release(exchange, read, session).await.map(Ok)
+        release(exchange.step_up(&self.passage.arrival), read, session)
+            .await
+            .map(Ok)
     }
 
     /// The login went up with the vault of somebody whom the portal knows, so its answer may show what is
@@ -488,13 +489,13 @@ impl Judged<'_> {
                 if let (true, Some(deep_link)) = (is_redirect, deep_link) {
                     exchange.head.insert_header(LOCATION, deep_link)?;
                 }
-                release(exchange, read, session).await.map(Ok)
+                release(exchange.step_up(&self.passage.arrival), read, session)
+                    .await
+                    .map(Ok)
             }
             LoginOutcome::Challenge { token } => {
                 self.door.door.metrics.login("challenged");
-                let agent = session.get_header(http::header::USER_AGENT);
-                let browser = browser(agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default());
-                self.door.door.alert(&token, &browser, self.door.door.now()).await;
+                self.door.alert(session, &token).await;
                 let cookie = self.door.door.session_cookie(&token);
                 self.withhold(session, exchange, &Told::SecondFactor, Some(cookie))
                     .await

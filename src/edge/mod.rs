@@ -1,6 +1,7 @@
 //! All that knows pingora: listeners, the hygiene of a head, forwarding, the login exchange, and the bridge
 //! to own pages.
 
+mod alert;
 mod answer;
 mod arrival;
 mod attempts;
@@ -24,6 +25,7 @@ mod proxy;
 mod recognise;
 mod run;
 mod start;
+mod step_up;
 mod upstream;
 
 pub use run::run;

@@ -12,6 +12,7 @@ use super::arrival::Arrival;
 use super::credentials::{is_bound, offers_foreign_token, without_foreign_tokens};
 use super::headers::{self, Said};
 use super::messages::{Foreign, Messages};
+use super::step_up;
 use crate::access::{Doorstep, LiveSession, Unknown, Who};
 use crate::gate::scan::{NamesSomebody, Scan};
 use crate::gate::{Credentials, Route};
@@ -191,6 +192,7 @@ impl Passage {
             overrides: let_in && matches!(self.route, Route::Protected | Route::Ambiguous),
         };
         headers::for_upstream(head, said, &self.arrival.settings.config)?;
+        step_up::prepare(&self.arrival, head)?;
         if self.arrival.is_upgrade && self.arrival.settings.config.portal.rules.has_bearer() {
             // Messages that are compressed could not be read.
             head.remove_header(&http::header::SEC_WEBSOCKET_EXTENSIONS);

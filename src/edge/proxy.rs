@@ -1,6 +1,7 @@
 //! pingora's hooks, each of which only calls a named step.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
@@ -17,13 +18,18 @@ use super::door::Door;
 use super::door::set_cookie;
 use super::live::{SLOT, Slot};
 use super::passage::Passage;
+use super::step_up::StepUp;
 use super::upstream::Upstream;
 use crate::gate::Asker;
 use crate::pages::{Told, told};
 
 /// What is known of a request so far: nothing, or that it is forwarded.
 #[derive(Default)]
-pub struct Known(Option<Box<Passage>>);
+pub struct Known {
+    passage: Option<Box<Passage>>,
+    /// The script goes into its answer.
+    step_up: Option<StepUp>,
+}
 
 /// The proxy's hooks.
 pub struct Hooks(pub Arc<Door>);
@@ -37,8 +43,8 @@ impl ProxyHttp for Hooks {
     }
 
     async fn request_filter(&self, session: &mut Session, known: &mut Known) -> Result<bool> {
-        known.0 = self.0.receive(session).await?;
-        Ok(known.0.is_none())
+        known.passage = self.0.receive(session).await?;
+        Ok(known.passage.is_none())
     }
 
     async fn upstream_peer(&self, _session: &mut Session, known: &mut Known) -> Result<Box<HttpPeer>> {
@@ -66,7 +72,7 @@ impl ProxyHttp for Hooks {
         end: bool,
         known: &mut Known,
     ) -> Result<()> {
-        let Some(passage) = known.0.as_deref_mut() else {
+        let Some(passage) = known.passage.as_deref_mut() else {
             return Ok(());
         };
         passage.look_through(body, end).map_err(|named| {
@@ -104,12 +110,27 @@ impl ProxyHttp for Hooks {
             self.0.door.metrics.unknown(&unknown);
             tracing::error!(request_id = passage.arrival.request_id, error = %unknown, "an answer is held back");
             Error::new(ErrorType::HTTPStatus(503))
-        })
+        })?;
+        known.step_up = StepUp::begin(&forwarded(known)?.arrival, head);
+        Ok(())
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<bytes::Bytes>,
+        is_last: bool,
+        known: &mut Known,
+    ) -> Result<Option<Duration>> {
+        if let Some(page) = &mut known.step_up {
+            *body = page.pass(body.take(), is_last);
+        }
+        Ok(None)
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, known: &mut Known) -> FailToProxy {
         let request_id = known
-            .0
+            .passage
             .as_ref()
             .map(|passage| passage.arrival.request_id.as_str());
         tracing::info!(request_id, error = ?error.etype(), side = ?error.esource(), "broken off");
@@ -136,7 +157,7 @@ impl ProxyHttp for Hooks {
                 Told::PortalDown { status }
             }
         };
-        let (asker, name) = match &known.0 {
+        let (asker, name) = match &known.passage {
             Some(passage) => (
                 passage.arrival.asker,
                 passage.arrival.settings.config.portal.name.clone(),
@@ -145,7 +166,11 @@ impl ProxyHttp for Hooks {
         };
         session.set_keepalive(None);
         let mut answer = told(&what, asker, &name, self.0.door.now());
-        for cookie in known.0.iter().flat_map(|passage| &passage.arrival.collected) {
+        for cookie in known
+            .passage
+            .iter()
+            .flat_map(|passage| &passage.arrival.collected)
+        {
             set_cookie(&mut answer, Some(cookie.clone()));
         }
         if let Err(gone) = answer::write(session, answer).await {
@@ -183,7 +208,7 @@ fn is_clients_fault(error: &Error) -> bool {
 
 fn forwarded(known: &Known) -> Result<&Passage> {
     known
-        .0
+        .passage
         .as_deref()
         .ok_or_else(|| Error::explain(ErrorType::InternalError, "nothing was decided"))
 }

@@ -51,6 +51,7 @@ pub async fn open(config: Config) -> anyhow::Result<Arc<Doorstep>> {
         clock: Arc::new(SystemClock),
         metrics: Metrics::new(),
         noted: Noted::default(),
+        following: crate::factors::Following::default(),
     }))
 }
 
@@ -92,6 +93,7 @@ pub async fn keep_up(door: Arc<Doorstep>) {
         sweep(&door),
         follow_key_file(&door),
         tell::run(&door),
+        door.follow_vendor_pushes(),
         phone_changes(&door)
     );
 }

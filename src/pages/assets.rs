@@ -46,6 +46,21 @@ pub(super) static DESK_JS: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
+/// What `step_up_script` adds to the portal's own pages.
+static STEP_UP: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "step-up",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_str!("assets/step-up.js"),
+    )
+});
+
+/// The address of the script that follows `Doorstep-Challenge`.
+pub fn step_up_script() -> &'static str {
+    &STEP_UP.path
+}
+
 /// A file that never changes under its name.
 pub(super) struct Asset {
     /// Its address.
@@ -103,7 +118,7 @@ impl fmt::Debug for Asset {
 /// The style sheet or the script, if `path` names one: served to anybody and without asking store or
 /// directory, so that the page saying that these are down looks like a page.
 pub fn asset(path: &str) -> Option<Response<Bytes>> {
-    [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS]
+    [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS, &*STEP_UP]
         .into_iter()
         .find(|asset| asset.is_named_by(path))
         .map(|asset| asset.answer(path))
@@ -135,7 +150,7 @@ mod tests {
 
     #[test]
     fn nothing_in_them_asks_another_origin_for_anything() {
-        for asset in [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS] {
+        for asset in [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS, &*STEP_UP] {
             for foreign in ["http:", "https:", "url(", "@import", "eval("] {
                 assert!(!asset.body.contains(foreign), "{asset:?} holds {foreign}");
             }

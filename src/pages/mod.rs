@@ -18,6 +18,8 @@ mod lost_phone;
 mod moment;
 mod phone;
 mod phone_proof;
+mod phone_token;
+mod place;
 mod proof;
 mod recovery;
 mod refusal;
@@ -32,7 +34,7 @@ mod gallery;
 mod tests;
 
 pub use admin::longest_body;
-pub use assets::asset;
+pub use assets::{asset, step_up_script};
 pub use router::router;
 pub use told::told;
 

@@ -1,5 +1,6 @@
 //! Limits of so many events in so long a time.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -43,4 +44,15 @@ pub enum Allowance {
         /// When the oldest counted event leaves the window.
         until: Timestamp,
     },
+}
+
+/// The address as limits count it: IPv6 by its /64, since one customer holds a whole one (THREATS B5).
+pub fn limited_network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
 }

@@ -141,7 +141,7 @@ fn every_fault_is_told_with_its_line_and_column() {
             "7:43:",
             "is no network",
         ),
-        (portal("step_up_script = true"), "7:18:", "not built yet"),
+        (portal("step_up_script = 1"), "7:18:", "boolean"),
         (portal("ca = \"ca.pem\""), "7:6:", "https:// upstream only"),
         (
             LEAST.replace("\"http://127.0.0.1:8081\"", "[\"http://a\", \"http://b\"]"),
