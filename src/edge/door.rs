@@ -1,5 +1,6 @@
 //! The way of one request: look over, class, who, decide, act (DESIGN section 3).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
@@ -25,7 +26,8 @@ use crate::clock::Timestamp;
 use crate::config::{Config, UnknownEmployee};
 use crate::gate::body::{BadBody, FormBody};
 use crate::gate::path::Target;
-use crate::gate::route::{HeadClass, class_body, class_head};
+use crate::gate::route::{HeadClass, class_body, class_head, class_long};
+use crate::gate::scan::Scan;
 use crate::gate::{Ask, Credentials, Route, Verdict, decide};
 use crate::pages::{self, Told, told};
 
@@ -50,6 +52,8 @@ pub(super) struct Classed {
     pub route: Route,
     pub body: Option<Bytes>,
     pub form: Option<Result<FormBody, BadBody>>,
+    /// What the body is looked through for as it streams.
+    pub scan: Option<Scan>,
 }
 
 /// What is left to do with a request.
@@ -230,7 +234,9 @@ impl Door {
                         .note_exception(live, exception, arrival.client, now)
                         .await?;
                 }
-                let passage = Passage::new(arrival, who, classed.route, credentials)?.bringing(own_cookie);
+                let passage = Passage::new(arrival, who, classed.route, credentials)?
+                    .bringing(own_cookie)
+                    .looking_through(classed.scan);
                 self.forward(session, passage, classed.body).await
             }
             Verdict::Logout => {
@@ -263,14 +269,23 @@ impl Door {
                 } else {
                     route
                 };
+                let fields: Vec<String> = rules.fields_everywhere().map(Cow::into_owned).collect();
+                let headers = &session.req_header().headers;
                 return Ok(Ok(Classed {
                     route,
                     body: None,
                     form: None,
+                    scan: match has_body && !fields.is_empty() {
+                        true => Scan::of(headers, fields, false),
+                        false => None,
+                    },
                 }));
             }
             HeadClass::NeedsBody { limit } => limit,
         };
+        if let Some(long) = class_without_body(session, arrival, limit) {
+            return Ok(Ok(long));
+        }
         let time = arrival.settings.config.limits.bounds.body_timeout;
         let body = match own::read_body(session, limit, time).await? {
             Ok(body) => body,
@@ -283,8 +298,26 @@ impl Door {
             route,
             body: Some(body),
             form: Some(form),
+            scan: None,
         }))
     }
+}
+
+/// A request whose body says that it is longer than what is read, if it may stream all the same.
+fn class_without_body(session: &Session, arrival: &Arrival, limit: usize) -> Option<Classed> {
+    let headers = &session.req_header().headers;
+    let length = headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?;
+    if length.parse::<usize>().ok()? <= limit {
+        return None;
+    }
+    let rules = &arrival.settings.config.portal.rules;
+    let (route, fields) = class_long(rules, &arrival.method, &arrival.target)?;
+    Some(Classed {
+        route,
+        body: None,
+        form: None,
+        scan: Scan::of(headers, fields, true),
+    })
 }
 
 /// What `decide` is asked of a request.
