@@ -66,7 +66,13 @@ pub(super) enum Problem {
 }
 
 impl Desk {
-    pub(super) async fn confirm_page(&self, session: &LiveSession, next: &str, problem: Problem, sent: bool) -> Answer {
+    pub(super) async fn confirm_page(
+        &self,
+        session: &LiveSession,
+        next: &str,
+        problem: Problem,
+        sent: bool,
+    ) -> Answer {
         let (status, error, rest, again) = match problem {
             Problem::None => (StatusCode::OK, None, String::new(), None),
             Problem::Words(status, words, rest) => (status, Some(words), rest, None),

@@ -130,9 +130,7 @@ async fn i14_whoever_says_that_the_change_is_not_theirs_ends_the_session_that_as
 async fn i14_an_admin_who_has_only_a_phone_changes_what_admins_change() {
     const HERE: &str = "/.doorstep/admin/policy";
     let mut world = World::new(StoreKind::Memory).await;
-    world
-        .gateway
-        .ok(&["employee", "set", CAROL, "--role", "admin"]);
+    world.gateway.ok(&["employee", "set", CAROL, "--role", "admin"]);
     let (browser, phone) = by_phone(&mut world).await;
     let page = browser.get(HERE).await.expect(200).text();
     assert!(page.contains("Show a token on my phone"), "{page}");
