@@ -26,9 +26,12 @@ mod passage;
 mod probe;
 mod proxy;
 mod recognise;
+mod record;
+mod record_wire;
 mod run;
 mod start;
 mod step_up;
 mod upstream;
 
+pub use record::Recorder;
 pub use run::run;
