@@ -49,10 +49,14 @@ pub enum Unlearned {
     )]
     ByGet(String),
     /// Only accepted ones.
-    #[error("no refused login was seen ({0}): sign in with a wrong password too, so that the two answers can be compared")]
+    #[error(
+        "no refused login was seen ({0}): sign in with a wrong password too, so that the two answers can be compared"
+    )]
     NoWrong(String),
     /// Only refused ones.
-    #[error("no accepted login was seen ({0}): sign in with the right password too, so that the two answers can be compared")]
+    #[error(
+        "no accepted login was seen ({0}): sign in with the right password too, so that the two answers can be compared"
+    )]
     NoRight(String),
     /// The answers cannot be told apart.
     #[error(
@@ -131,7 +135,14 @@ fn proved(
     // Each round takes one entry out, so this ends.
     loop {
         let section = draft.text();
-        match proof::check(recording, &section, logins, page.map(|page| page.index), &draft.logouts, now) {
+        match proof::check(
+            recording,
+            &section,
+            logins,
+            page.map(|page| page.index),
+            &draft.logouts,
+            now,
+        ) {
             Ok(remarks) => {
                 if !remarks.is_empty() {
                     draft.warnings.extend(remarks);
@@ -183,7 +194,9 @@ fn complete(recording: &Recording, logins: &mut Vec<Login>) -> Result<Vec<String
         let seen = if accepted { "accepted" } else { "refused" };
         format!("Another login ({what}) was seen {seen} only: no rule is written for it, and what no rule names is shut.")
     });
-    let get = by_get.map(|get| format!("The portal also signs in by a GET with the password in its query ({get}): shut."));
+    let get = by_get.map(|get| {
+        format!("The portal also signs in by a GET with the password in its query ({get}): shut.")
+    });
     Ok(missing.chain(get).collect())
 }
 
@@ -213,7 +226,11 @@ fn more_of(exchange: &Exchange) -> String {
     if answer.asks_for_a_password() {
         more.push("the form again".to_owned());
     }
-    let mut names: Vec<String> = answer.living().iter().map(|cookie| names::as_glob(&cookie.name)).collect();
+    let mut names: Vec<String> = answer
+        .living()
+        .iter()
+        .map(|cookie| names::as_glob(&cookie.name))
+        .collect();
     names.sort();
     if !names.is_empty() {
         more.push(format!("set {}", names.join(", ")));
@@ -224,7 +241,12 @@ fn more_of(exchange: &Exchange) -> String {
     }
 }
 
-fn closed(recipe: Option<&Recipe>, public: &[String], logins: &[Login], recording: &Recording) -> Vec<String> {
+fn closed(
+    recipe: Option<&Recipe>,
+    public: &[String],
+    logins: &[Login],
+    recording: &Recording,
+) -> Vec<String> {
     let mut closed = recipe.map(Recipe::closed).unwrap_or_default();
     // What the recipe shuts and this installation was seen to need is for its operator to decide.
     let needed: Vec<&str> = logins
@@ -235,26 +257,38 @@ fn closed(recipe: Option<&Recipe>, public: &[String], logins: &[Login], recordin
         .chain(public.iter().map(String::as_str))
         .collect();
     closed.retain(|path| {
-        crate::gate::Glob::parse(path).is_ok_and(|glob| !needed.iter().any(|needed| glob.matches_folded(needed)))
+        crate::gate::Glob::parse(path)
+            .is_ok_and(|glob| !needed.iter().any(|needed| glob.matches_folded(needed)))
     });
     closed
 }
 
 /// Parameters that carry a session here and are not in the default list.
 fn session_parameters(recording: &Recording, bearers: &[&Bearer], session: &[String]) -> Vec<String> {
-    let mut names: Vec<String> = bearers.iter().flat_map(|bearer| bearer.parameters.clone()).collect();
+    let mut names: Vec<String> = bearers
+        .iter()
+        .flat_map(|bearer| bearer.parameters.clone())
+        .collect();
     let cookies: Vec<super::exchange::Print> = recording
         .exchanges
         .iter()
         .flat_map(|exchange| exchange.answer.iter().flat_map(|answer| &answer.cookies))
-        .filter(|cookie| cookie.alive && cookie.print.len >= 8 && session.contains(&names::as_glob(&cookie.name)))
+        .filter(|cookie| {
+            cookie.alive && cookie.print.len >= 8 && session.contains(&names::as_glob(&cookie.name))
+        })
         .map(|cookie| cookie.print)
         .collect();
     for exchange in &recording.exchanges {
         let fields = exchange.query.iter();
-        let carries = |field: &&Field| cookies.contains(&field.print) && !recording.prints.is_secret(&field.print);
+        let carries =
+            |field: &&Field| cookies.contains(&field.print) && !recording.prints.is_secret(&field.print);
         names.extend(fields.filter(carries).map(|field| field.name.clone()));
-        names.extend(exchange.path_parameter.iter().map(|name| name.to_ascii_uppercase()));
+        names.extend(
+            exchange
+                .path_parameter
+                .iter()
+                .map(|name| name.to_ascii_uppercase()),
+        );
     }
     let default = super::section::SESSION_PARAMETERS;
     names.retain(|name| {
@@ -287,8 +321,10 @@ fn rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
         (Some(name), Way::Json) => vec![("json", name.clone())],
         _ => Vec::new(),
     };
-    let username: Vec<(&'static str, String)> =
-        username.into_iter().chain(answer.map(|pointer| ("answer", pointer))).collect();
+    let username: Vec<(&'static str, String)> = username
+        .into_iter()
+        .chain(answer.map(|pointer| ("answer", pointer)))
+        .collect();
     if username.is_empty() {
         return Err(Unlearned::NoName(told(&login.right)));
     }
@@ -315,7 +351,10 @@ fn rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
     }
     let bare = rule.where_query.is_empty() && rule.where_form.is_empty() && rule.where_json.is_empty();
     if shared && bare {
-        rule.where_form = common(&all, Exchange::fields, false).into_iter().take(1).collect();
+        rule.where_form = common(&all, Exchange::fields, false)
+            .into_iter()
+            .take(1)
+            .collect();
         if rule.where_form.is_empty() {
             rule.remarks.push(format!(
                 "{} shows other things too, and nothing in the login tells it from them: GET and HEAD of it are open.",
@@ -342,7 +381,9 @@ fn basic_rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
         .iter()
         .filter_map(of)
         .filter(|exchange| exchange.method == Method::GET && exchange.status() == Some(200))
-        .filter(|exchange| can_be_named(exchange.path()) && !exchange.target.contains('?') && asks(exchange.path()))
+        .filter(|exchange| {
+            can_be_named(exchange.path()) && !exchange.target.contains('?') && asks(exchange.path())
+        })
         .collect();
     probes.sort_by_key(|exchange| exchange.path().len());
     let Some(probe) = probes.first() else {
@@ -366,7 +407,11 @@ fn basic_rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
         status: vec![status],
         ..Default::default()
     };
-    let refused = sides.wrong.iter().filter_map(of).all(|exchange| exchange.status() == Some(401));
+    let refused = sides
+        .wrong
+        .iter()
+        .filter_map(of)
+        .all(|exchange| exchange.status() == Some(401));
     // Every part of Basic is said by the status (RFC 9110 11.6.1); pages differ from path to path.
     let criteria = match refused {
         true => Criteria {
@@ -422,7 +467,10 @@ fn path_of_all(recording: &Recording, login: &Login, all: &[&Exchange]) -> Resul
         let shows = exchange.method == Method::GET
             && exchange.status() == Some(200)
             && exchange.is_page()
-            && !exchange.answer.as_ref().is_some_and(super::exchange::Answered::asks_for_a_password);
+            && !exchange
+                .answer
+                .as_ref()
+                .is_some_and(super::exchange::Answered::asks_for_a_password);
         !is_login && glob.matches(exchange.path()) && (posts || shows)
     });
     Ok((path, shared || !is_one))
@@ -439,12 +487,15 @@ fn common(all: &[&Exchange], fields: impl Fn(&Exchange) -> &[Field], strong: boo
             alike.next().is_some_and(|other| other.print == field.print) && alike.next().is_none()
         })
     };
-    let pairs = fields(first).iter().filter(|field| same(field)).filter_map(|field| {
-        let text = field.text.clone()?;
-        let says = names::is_discriminator(&field.name) && names::says_login(&text);
-        let word = field.given && !names::is_target(&field.name) && !text.is_empty();
-        (if strong { says } else { word }).then(|| (field.name.clone(), text))
-    });
+    let pairs = fields(first)
+        .iter()
+        .filter(|field| same(field))
+        .filter_map(|field| {
+            let text = field.text.clone()?;
+            let says = names::is_discriminator(&field.name) && names::says_login(&text);
+            let word = field.given && !names::is_target(&field.name) && !text.is_empty();
+            (if strong { says } else { word }).then(|| (field.name.clone(), text))
+        });
     pairs.collect()
 }
 

@@ -200,10 +200,16 @@ impl Bench<'_> {
         };
         says.sets_cookie = self.cookie(right, wrong);
         says.location_not = self.elsewhere(right, wrong);
-        if right.iter().all(|one| one.answer.as_ref().is_some_and(|answer| answer.json().is_some())) {
+        if right
+            .iter()
+            .all(|one| one.answer.as_ref().is_some_and(|answer| answer.json().is_some()))
+        {
             says.json = self.json(right, wrong);
         }
-        if statuses(right).iter().any(|status| statuses(wrong).contains(status)) {
+        if statuses(right)
+            .iter()
+            .any(|status| statuses(wrong).contains(status))
+        {
             remarks.push(format!(
                 "Both answers have the status {}: it says nothing by itself.",
                 shown(&statuses(right))
@@ -260,7 +266,12 @@ impl Bench<'_> {
 
     fn location(&self, exchange: &Exchange) -> Option<String> {
         let location = exchange.answer.as_ref()?.location()?;
-        own_location(location, &exchange.target, &self.recording.public, &self.recording.upstream)
+        own_location(
+            location,
+            &exchange.target,
+            &self.recording.public,
+            &self.recording.upstream,
+        )
     }
 
     /// A cookie that lives in all of the accepted answers and in none of the refused.
@@ -281,24 +292,30 @@ impl Bench<'_> {
             .iter()
             .filter(|cookie| !names::is_taste(&cookie.name) && !names::is_csrf(&cookie.name))
             .filter(|cookie| cookie.http_only || cookie.print.random || names::is_session(&cookie.name));
-        globs
-            .map(|cookie| names::as_glob(&cookie.name))
-            .find(|glob| {
-                let says = Says {
-                    sets_cookie: Some(glob.clone()),
-                    ..Says::default()
-                };
-                self.parts(&says, right, wrong)
-            })
+        globs.map(|cookie| names::as_glob(&cookie.name)).find(|glob| {
+            let says = Says {
+                sets_cookie: Some(glob.clone()),
+                ..Says::default()
+            };
+            self.parts(&says, right, wrong)
+        })
     }
 
     /// A place to which an accepted login does not lead: where the refused one does, or the login itself.
     fn elsewhere(&self, right: &[&Exchange], wrong: &[&Exchange]) -> Option<String> {
-        right.iter().map(|one| self.location(one)).collect::<Option<Vec<_>>>()?;
+        right
+            .iter()
+            .map(|one| self.location(one))
+            .collect::<Option<Vec<_>>>()?;
         let of_the_login = wrong.iter().chain(right).map(|one| one.path().to_owned()).next();
         let pages = right.iter().chain(wrong).filter_map(|one| one.referer.as_deref());
         let pages = pages.map(|page| path_of(page).to_owned());
-        let mut places: Vec<String> = self.redirect_of(wrong).into_iter().chain(of_the_login).chain(pages).collect();
+        let mut places: Vec<String> = self
+            .redirect_of(wrong)
+            .into_iter()
+            .chain(of_the_login)
+            .chain(pages)
+            .collect();
         places.retain(|path| can_be_named(path) && path != "/");
         let globs = places.into_iter().map(|path| format!("{path}**"));
         globs.into_iter().find(|glob| {
@@ -341,20 +358,30 @@ impl Bench<'_> {
             let comparable = match &value {
                 Value::Bool(_) => true,
                 Value::Number(number) => number.is_i64(),
-                Value::String(text) => word(text) && !names::is_token(&pointer) && !self.recording.prints.of(text).random,
+                Value::String(text) => {
+                    word(text) && !names::is_token(&pointer) && !self.recording.prints.of(text).random
+                }
                 _ => false,
             };
             let equal = Says {
                 json: Some((pointer, Some(value))),
                 ..Says::default()
             };
-            (comparable && self.parts(&equal, these, those)).then_some(equal.json).flatten()
+            (comparable && self.parts(&equal, these, those))
+                .then_some(equal.json)
+                .flatten()
         })
     }
 
     /// The login form's own field, as it stands in the page that a wrong password gets.
     fn form_again(&self, right: &[&Exchange], wrong: &[&Exchange]) -> Option<String> {
-        let form = wrong.first()?.answer.as_ref()?.forms.iter().find(|form| form.password().is_some())?;
+        let form = wrong
+            .first()?
+            .answer
+            .as_ref()?
+            .forms
+            .iter()
+            .find(|form| form.password().is_some())?;
         let field = form.username().or_else(|| form.password())?;
         let candidates = [
             format!("name=\"{}\"", field.name),
@@ -367,7 +394,12 @@ impl Bench<'_> {
     /// Words that stand on all of these pages and none of those.
     fn words(&self, these: &[&Exchange], those: &[&Exchange]) -> Option<String> {
         let text = these.first()?.answer.as_ref().and_then(Answered::text)?;
-        if these.first()?.answer.as_ref().is_some_and(|answer| answer.json().is_some()) {
+        if these
+            .first()?
+            .answer
+            .as_ref()
+            .is_some_and(|answer| answer.json().is_some())
+        {
             return None;
         }
         let links = text.match_indices("href=").filter_map(|(at, _)| {
@@ -413,7 +445,10 @@ impl Bench<'_> {
 }
 
 fn statuses(exchanges: &[&Exchange]) -> Vec<u16> {
-    let mut statuses: Vec<u16> = exchanges.iter().filter_map(|exchange| exchange.status()).collect();
+    let mut statuses: Vec<u16> = exchanges
+        .iter()
+        .filter_map(|exchange| exchange.status())
+        .collect();
     statuses.sort_unstable();
     statuses.dedup();
     statuses

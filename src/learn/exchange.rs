@@ -251,7 +251,8 @@ impl Answered {
 
     /// Whether it is JSON.
     pub fn is_json(&self) -> bool {
-        self.kind == "application/json" || self.kind.starts_with("application/") && self.kind.ends_with("+json")
+        self.kind == "application/json"
+            || self.kind.starts_with("application/") && self.kind.ends_with("+json")
     }
 
     /// The first Location, as sent.

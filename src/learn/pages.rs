@@ -23,19 +23,22 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Option<Page> {
     let first = *sent.first()?;
     let attempt = recording.exchanges.get(first)?;
     let before = || recording.exchanges.iter().enumerate().take(first).rev();
-    let shows = |exchange: &Exchange| exchange.method == Method::GET && exchange.status() == Some(200) && exchange.is_page();
+    let shows = |exchange: &Exchange| {
+        exchange.method == Method::GET && exchange.status() == Some(200) && exchange.is_page()
+    };
     let is_form = |exchange: &Exchange| {
         let password = login.password.as_deref().unwrap_or_default();
         exchange.answer.as_ref().is_some_and(|answer| {
-            answer
-                .forms
-                .iter()
-                .any(|form| form.password().is_some_and(|field| field.name == password || login.way == Way::Json))
+            answer.forms.iter().any(|form| {
+                form.password()
+                    .is_some_and(|field| field.name == password || login.way == Way::Json)
+            })
         })
     };
     // By what the login says of its page, else the last page with its form, else the last page.
     let referer = attempt.referer.as_deref();
-    let by_referer = before().find(|(_, exchange)| shows(exchange) && referer == Some(exchange.target.as_str()));
+    let by_referer =
+        before().find(|(_, exchange)| shows(exchange) && referer == Some(exchange.target.as_str()));
     let found = by_referer
         .or_else(|| before().find(|(_, exchange)| shows(exchange) && is_form(exchange)))
         .or_else(|| before().find(|(_, exchange)| shows(exchange)));
@@ -56,9 +59,9 @@ fn with_target(recording: &Recording, index: usize, page: &Exchange) -> Option<S
         if path_of(&to) != page.path() {
             continue;
         }
-        let wanted = query_of(&to)
-            .into_iter()
-            .find(|(_, value)| *value == asked.target || format!("{}{}", recording.public, asked.target) == *value);
+        let wanted = query_of(&to).into_iter().find(|(_, value)| {
+            *value == asked.target || format!("{}{}", recording.public, asked.target) == *value
+        });
         let (name, value) = wanted?;
         // A portal that wants an absolute address gets one that doorstep cannot know here.
         if !value.starts_with('/') {
@@ -102,7 +105,9 @@ fn plain_address(target: &str) -> String {
                 && !names::is_target(name)
                 && !names::is_password(name)
                 && (names::username_likeness(name) < 2 || names::says_login(value))
-                && piece.chars().all(|c| c.is_ascii_graphic() && !"#\"<>^`{}|\\".contains(c))
+                && piece
+                    .chars()
+                    .all(|c| c.is_ascii_graphic() && !"#\"<>^`{}|\\".contains(c))
         })
         .collect();
     match kept.is_empty() {
@@ -120,7 +125,10 @@ mod tests {
         for (target, plain) in [
             ("/login", "/login"),
             ("/login?next=%2Fhome", "/login"),
-            ("/doku.php?id=start&do=login&sectok=", "/doku.php?id=start&do=login"),
+            (
+                "/doku.php?id=start&do=login&sectok=",
+                "/doku.php?id=start&do=login",
+            ),
             ("/?sid=4f3a9c1b2d5e6f70a1", "/"),
             ("/index.php?action=login&token=abc", "/index.php?action=login"),
             ("/login?username=anna", "/login"),

@@ -25,7 +25,11 @@ const RECIPES: [Recipe; 4] = [
         name: "django-admin",
         title: "Django's admin",
         text: "",
-        fits: |trace| trace.has_field("csrfmiddlewaretoken") && trace.sets("sessionid") && trace.login_path_ends("/login/"),
+        fits: |trace| {
+            trace.has_field("csrfmiddlewaretoken")
+                && trace.sets("sessionid")
+                && trace.login_path_ends("/login/")
+        },
     },
     Recipe {
         name: "dokuwiki",
@@ -37,7 +41,9 @@ const RECIPES: [Recipe; 4] = [
         name: "node-red",
         title: "Node-RED",
         text: "",
-        fits: |trace| trace.login_path_ends("/auth/token") && trace.has_field("client_id") && trace.asked("/auth/login"),
+        fits: |trace| {
+            trace.login_path_ends("/auth/token") && trace.has_field("client_id") && trace.asked("/auth/login")
+        },
     },
     Recipe {
         name: "nginx-basic",
@@ -62,18 +68,24 @@ impl Recipe {
         };
         let closed = table.get("portal").and_then(|portal| portal.get("closed"));
         let paths = closed.and_then(toml::Value::as_array).into_iter().flatten();
-        paths.filter_map(|path| path.as_str().map(str::to_owned)).collect()
+        paths
+            .filter_map(|path| path.as_str().map(str::to_owned))
+            .collect()
     }
 }
 
 impl Trace<'_> {
     fn logins(&self) -> impl Iterator<Item = &super::exchange::Exchange> {
-        let indices = self.logins.iter().flat_map(|login| login.right.iter().chain(&login.wrong));
+        let indices = self
+            .logins
+            .iter()
+            .flat_map(|login| login.right.iter().chain(&login.wrong));
         indices.filter_map(|index| self.recording.exchanges.get(*index))
     }
 
     fn has_field(&self, name: &str) -> bool {
-        self.logins().any(|login| login.fields().iter().any(|field| field.name == name))
+        self.logins()
+            .any(|login| login.fields().iter().any(|field| field.name == name))
     }
 
     fn sets(&self, name: &str) -> bool {
@@ -85,8 +97,14 @@ impl Trace<'_> {
     }
 
     fn cookie(&self, is_it: impl Fn(&str) -> bool) -> bool {
-        let answers = self.recording.exchanges.iter().filter_map(|exchange| exchange.answer.as_ref());
-        answers.flat_map(|answer| &answer.cookies).any(|cookie| is_it(&cookie.name))
+        let answers = self
+            .recording
+            .exchanges
+            .iter()
+            .filter_map(|exchange| exchange.answer.as_ref());
+        answers
+            .flat_map(|answer| &answer.cookies)
+            .any(|cookie| is_it(&cookie.name))
     }
 
     fn login_path_ends(&self, end: &str) -> bool {
@@ -94,7 +112,10 @@ impl Trace<'_> {
     }
 
     fn asked(&self, path: &str) -> bool {
-        self.recording.exchanges.iter().any(|exchange| exchange.path().ends_with(path))
+        self.recording
+            .exchanges
+            .iter()
+            .any(|exchange| exchange.path().ends_with(path))
     }
 
     fn only_basic(&self) -> bool {
@@ -106,7 +127,11 @@ impl Trace<'_> {
     }
 
     fn server(&self, name: &str) -> bool {
-        let answers = self.recording.exchanges.iter().filter_map(|exchange| exchange.answer.as_ref());
+        let answers = self
+            .recording
+            .exchanges
+            .iter()
+            .filter_map(|exchange| exchange.answer.as_ref());
         answers
             .filter_map(|answer| answer.headers.get(http::header::SERVER)?.to_str().ok())
             .any(|server| server.to_ascii_lowercase().starts_with(name))

@@ -72,7 +72,10 @@ pub fn quoted(text: &str) -> String {
 
 /// A name as a key of an inline table.
 fn key(name: &str) -> String {
-    let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let bare = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if bare { name.to_owned() } else { quoted(name) }
 }
 
@@ -100,7 +103,10 @@ fn quoted_all(items: &[String]) -> Vec<String> {
 
 /// A sentence as a comment: without control characters, so that no line of it is anything else.
 fn comment(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let mut lines = String::new();
     let mut line = String::from("#");
     for word in clean.split(' ') {
@@ -143,7 +149,10 @@ impl Draft<'_> {
         ));
         text.push_str("#\n# Seen:\n");
         for line in &self.seen {
-            let clean: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            let clean: String = line
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect();
             let _ = writeln!(text, "#   {clean}");
         }
         if let Some(recipe) = self.recipe {
@@ -162,14 +171,20 @@ impl Draft<'_> {
 
     fn open(&self, text: &mut String) {
         if !self.public.is_empty() {
-            text.push_str(&comment("What the login page asked for while nobody was signed in."));
+            text.push_str(&comment(
+                "What the login page asked for while nobody was signed in.",
+            ));
             text.push_str(&list("public", &quoted_all(&self.public)));
         }
         for (path, why) in &self.shut {
-            text.push_str(&comment(&format!("Asked for by the login page and left shut: {path} ({why}).")));
+            text.push_str(&comment(&format!(
+                "Asked for by the login page and left shut: {path} ({why})."
+            )));
         }
         if !self.closed.is_empty() {
-            text.push_str(&comment("Other doors of this application, from its recipe: never forwarded."));
+            text.push_str(&comment(
+                "Other doors of this application, from its recipe: never forwarded.",
+            ));
             text.push_str(&list("closed", &quoted_all(&self.closed)));
         }
         if let Some(page) = &self.page {
@@ -302,7 +317,9 @@ impl Rule {
             let list: Vec<String> = self
                 .where_json
                 .iter()
-                .filter_map(|(pointer, value)| Some(format!("{} = {}", quoted(pointer), quoted(value.as_str()?))))
+                .filter_map(|(pointer, value)| {
+                    Some(format!("{} = {}", quoted(pointer), quoted(value.as_str()?)))
+                })
                 .collect();
             parts.push(format!("json = {{ {} }}", list.join(", ")));
         }
