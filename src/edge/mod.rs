@@ -14,7 +14,7 @@ mod door;
 mod exchange;
 mod front;
 mod headers;
-mod hygiene;
+pub(crate) mod hygiene;
 mod live;
 mod login;
 mod machine;

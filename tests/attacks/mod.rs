@@ -3,7 +3,9 @@
 
 mod between;
 mod framing;
+mod guessing;
 mod h2;
+mod h2_rules;
 mod headers;
 mod host_and_method;
 mod limits;
@@ -11,8 +13,10 @@ mod logins;
 mod methods;
 mod paths;
 mod pool;
+mod servers;
 mod sessions;
 mod two_gateways;
+mod websockets;
 
 use std::time::Duration;
 
