@@ -32,6 +32,7 @@ pub mod factors;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod gate;
+pub mod learn;
 pub mod ops;
 pub mod pages;
 pub mod providers;

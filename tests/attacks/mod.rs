@@ -2,6 +2,7 @@
 //! oracle: whatever the status, nothing protected may reach it.
 
 mod between;
+mod factors;
 mod framing;
 mod guessing;
 mod h2;
