@@ -12,10 +12,12 @@ mod host_and_method;
 mod limits;
 mod logins;
 mod methods;
+mod own_pages;
 mod paths;
 mod pool;
 mod servers;
 mod sessions;
+mod side_calls;
 mod two_gateways;
 mod websockets;
 
