@@ -16,7 +16,7 @@ mod exchange;
 mod forward;
 mod front;
 mod headers;
-mod hygiene;
+pub(crate) mod hygiene;
 mod live;
 mod login;
 mod machine;
