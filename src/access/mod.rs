@@ -63,6 +63,8 @@ pub struct Doorstep {
     pub metrics: Metrics,
     /// Which exceptions were audited already.
     pub noted: Noted,
+    /// The providers' requests that this gateway looks after.
+    pub following: crate::factors::Following,
 }
 
 impl Doorstep {

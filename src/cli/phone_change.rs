@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::context::{Context, firm_id, login, ops};
 use super::failure::Failure;
-use crate::directory::{Approval, PhoneChange};
+use crate::directory::{Approval, Directory, PhoneChange};
 use crate::gate::{FirmId, Login};
+use crate::views;
 
 /// What may be done with changes of number.
 #[derive(Subcommand)]
@@ -47,13 +48,16 @@ impl PhoneChanges {
                     "counts_from",
                 ];
                 context.screen.listing(&heads, &rows, || {
-                    Value::Array(waiting.iter().map(to_json).collect())
+                    Value::Array(
+                        waiting
+                            .iter()
+                            .map(|one| views::json(&views::PhoneChange::of(one)))
+                            .collect(),
+                    )
                 })
             }
             Self::Approve { login } => {
-                let change = directory.phone_change(&login).await?;
-                let change =
-                    change.ok_or_else(|| Failure::Refused(format!("no change of {login}'s number waits")))?;
+                let change = waiting(&directory, &login).await?;
                 let hold = config.factors.phone_change_hold;
                 let due = directory
                     .approve_phone_change(&ops(), &login, &change.id, hold, now)
@@ -68,7 +72,10 @@ impl PhoneChanges {
                 })
             }
             Self::Cancel { login } => {
-                directory.cancel_phone_change(&ops(), &login, now).await?;
+                let change = waiting(&directory, &login).await?;
+                directory
+                    .cancel_phone_change(&ops(), &login, &change.id, now)
+                    .await?;
                 let sentence = format!("Cancelled the change of {login}'s number.");
                 context
                     .screen
@@ -76,6 +83,11 @@ impl PhoneChanges {
             }
         }
     }
+}
+
+async fn waiting(directory: &Directory, login: &Login) -> Result<PhoneChange, Failure> {
+    let change = directory.phone_change(login).await?;
+    change.ok_or_else(|| Failure::Refused(format!("no change of {login}'s number waits")))
 }
 
 fn approved_by(change: &PhoneChange) -> Option<&str> {
@@ -96,16 +108,4 @@ fn row(change: &PhoneChange) -> Vec<String> {
         approved_by(change).unwrap_or_default().to_owned(),
         change.due.map(|due| due.to_string()).unwrap_or_default(),
     ]
-}
-
-fn to_json(change: &PhoneChange) -> Value {
-    json!({
-        "login": change.login.as_str(),
-        "firm": change.firm,
-        "phone": change.phone.e164(),
-        "asked": change.asked.to_string(),
-        "from": change.asked_from,
-        "approved_by": approved_by(change),
-        "counts_from": change.due.map(|due| due.to_string()),
-    })
 }

@@ -326,6 +326,7 @@ with_vendor_keys! {
         provider: Text,
         digits: Option<Spanned<u64>>,
         ttl: Option<Text>,
+        countries: Option<Texts>,
         // file
         path: Option<Text>,
         // http
@@ -353,7 +354,22 @@ pub(super) struct LimitsText {
     pub failed_passwords_per_address: Option<Text>,
     pub challenges_per_employee: Option<Text>,
     pub sms_per_employee: Option<Text>,
+    pub sms_per_address: Option<Text>,
+    pub sms_per_firm: Option<Text>,
+    pub sms_in_all: Option<Text>,
     pub pushes_per_employee: Option<Text>,
+    pub connections: Option<Spanned<u64>>,
+    pub connections_per_address: Option<Spanned<u64>>,
+    pub header_timeout: Option<Text>,
+    pub header_bytes: Option<Spanned<u64>>,
+    pub header_lines: Option<Spanned<u64>>,
+    pub body_timeout: Option<Text>,
+    pub slowest_body: Option<Text>,
+    pub send_timeout: Option<Text>,
+    pub anonymous_sessions: Option<Spanned<u64>>,
+    pub anonymous_sessions_per_address: Option<Spanned<u64>>,
+    pub new_sessions_per_address: Option<Text>,
+    pub counted: Option<Spanned<u64>>,
 }
 
 #[derive(Default, Deserialize)]

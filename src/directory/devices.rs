@@ -209,41 +209,6 @@ impl Directory {
         .await
     }
 
-    /// Removes a phone. Sessions made with it are the caller's to end.
-    ///
-    /// # Errors
-    /// `NotFound` where it is not this employee's, or the directory does not answer.
-    pub async fn remove_device(
-        &self,
-        actor: &Actor,
-        login: &Login,
-        id: &str,
-        now: Timestamp,
-    ) -> Result<(), ChangeRefused> {
-        within(CHANGE, async {
-            let mut change = self.change(now).await?;
-            let employee = change.employee(self, login).await?;
-            let (firm, login) = (&employee.standing.firm.id, &employee.standing.login);
-            let removed = sqlx::query_as::<_, (String,)>(
-                "DELETE FROM factors WHERE id = $1 AND employee = $2 AND kind = 'push' RETURNING name",
-            )
-            .bind(id)
-            .bind(login.folded())
-            .fetch_optional(change.db())
-            .await?;
-            let Some((name,)) = removed else {
-                return Err(no_device());
-            };
-            change.touch_employee(login.folded()).await?;
-            let details = json!({"factor": id, "kind": FactorKind::Push.as_str(), "name": name});
-            change
-                .audit_employee("factor.removed", actor, firm, login, details)
-                .await?;
-            Ok(change.commit().await?)
-        })
-        .await
-    }
-
     /// Keeps where a phone's browser can be woken, or that it cannot (any more).
     ///
     /// # Errors

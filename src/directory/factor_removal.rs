@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use super::ending::Taken;
 use super::unknown::{CHANGE, within};
-use super::{Actor, ChangeRefused, Directory};
+use super::{Actor, ChangeRefused, Directory, FactorSummary};
 use crate::clock::Timestamp;
 use crate::gate::Login;
 
@@ -19,37 +20,42 @@ impl Directory {
         factor: &str,
         now: Timestamp,
     ) -> Result<(), ChangeRefused> {
+        self.remove_factors(actor, login, Some(factor), now).await
+    }
+
+    /// Removes all of an employee's factors, or the one with this id.
+    ///
+    /// # Errors
+    /// `NotFound` (the employee, or the one factor), or the directory does not answer.
+    pub async fn remove_factors(
+        &self,
+        actor: &Actor,
+        login: &Login,
+        factor: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), ChangeRefused> {
         within(CHANGE, async {
             let mut change = self.change(now).await?;
             let employee = change.employee(self, login).await?;
             let (firm, login) = (&employee.standing.firm.id, &employee.standing.login);
-            let removed = employee.factors.iter().find(|have| have.id == factor);
-            let Some(removed) = removed else {
+            let meant = |have: &&FactorSummary| factor.is_none_or(|id| have.id == id);
+            let removed: Vec<&FactorSummary> = employee.factors.iter().filter(meant).collect();
+            if removed.is_empty() && factor.is_some() {
                 return Err(ChangeRefused::NotFound(format!(
                     "{login} has no factor of that id"
                 )));
-            };
-            sqlx::query("DELETE FROM factors WHERE id = $1 AND employee = $2")
-                .bind(removed.id.as_str())
-                .bind(login.folded())
-                .execute(change.db())
-                .await?;
-            let epoch = change.counter;
-            sqlx::query("UPDATE employees SET epoch = $1 WHERE folded = $2")
-                .bind(epoch)
-                .bind(login.folded())
-                .execute(change.db())
-                .await?;
-            change.forget_devices(login.folded()).await?;
-            change.touch_employee(login.folded()).await?;
-            let details = json!({
-                "factor": removed.id,
-                "kind": removed.kind.as_str(),
-                "name": removed.name,
-            });
-            change
-                .audit_employee("factor.removed", actor, firm, login, details)
-                .await?;
+            }
+            for removed in removed {
+                change.end(login.folded(), Taken::Factor(&removed.id)).await?;
+                let details = json!({
+                    "factor": removed.id,
+                    "kind": removed.kind.as_str(),
+                    "name": removed.name,
+                });
+                change
+                    .audit_employee("factor.removed", actor, firm, login, details)
+                    .await?;
+            }
             Ok(change.commit().await?)
         })
         .await

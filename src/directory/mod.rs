@@ -4,6 +4,7 @@
 //! - `change`: every change is one transaction under the one write lock, with its audit rows.
 //! - `firms`, `two_factor`: firms, their policy, the flag.
 //! - `standing`, `employees`, `roster`, `staff`, `import`, `reset`: people.
+//! - `ending`: what is ended with what is taken away.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
 //! - `devices`, `pushes`: enrolled phones, and the requests that went to them.
 //! - `recovery`, `remembered`, `phone_changes`: recovery codes, remembered devices, changes of
@@ -26,6 +27,7 @@ mod client_tokens;
 mod copies;
 mod devices;
 mod employees;
+mod ending;
 mod factor_removal;
 mod factors;
 mod firms;
@@ -54,9 +56,10 @@ mod sweep;
 mod trail;
 mod two_factor;
 mod unknown;
+mod vendor_pushes;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -75,6 +78,7 @@ pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSo
 pub use scim::{ScimProfile, ScimSearch, ScimUser};
 pub use scim_groups::{GroupChanges, ScimMember};
 pub use trail::TrailFilter;
+pub use vendor_pushes::VendorPush;
 
 use crate::secret::KeyRing;
 

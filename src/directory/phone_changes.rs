@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::change::Change;
+use super::ending::Taken;
 use super::sealed::{SealedPhone, open_phone};
 use super::unknown::{ANSWER, CHANGE, unreadable, within};
 use super::{Actor, Approval, ChangeRefused, Directory, DirectoryUnknown, Phone, PhoneChange};
@@ -200,7 +200,7 @@ impl Directory {
         Ok(due)
     }
 
-    /// Cancels the employee's change of number.
+    /// Cancels the employee's change of number with this id.
     ///
     /// # Errors
     /// `NotFound`, or the directory does not answer.
@@ -208,17 +208,29 @@ impl Directory {
         &self,
         actor: &Actor,
         login: &Login,
+        id: &str,
         now: Timestamp,
     ) -> Result<(), ChangeRefused> {
         within(CHANGE, async {
             let mut change = self.change(now).await?;
             let employee = change.employee(self, login).await?;
             let (firm, login) = (&employee.standing.firm.id, &employee.standing.login);
-            if !change.void_phone_change(login.folded()).await? {
+            let gone = sqlx::query("DELETE FROM phone_changes WHERE employee = $1 AND id = $2")
+                .bind(login.folded())
+                .bind(id)
+                .execute(change.db())
+                .await?;
+            if gone.rows_affected() == 0 {
                 return Err(none_waits(login));
             }
             change
-                .audit_employee("phone_change.cancelled", actor, firm, login, json!({}))
+                .audit_employee(
+                    "phone_change.cancelled",
+                    actor,
+                    firm,
+                    login,
+                    json!({"change": id}),
+                )
                 .await?;
             Ok(change.commit().await?)
         })
@@ -281,19 +293,15 @@ impl Directory {
             let Some((phone, hash)) = taken else {
                 return Ok(false);
             };
-            let epoch = change.counter;
             sqlx::query(
-                "UPDATE employees SET phone = $1, phone_hash = $2, phone_suspended = 0, epoch = $3 \
-                 WHERE folded = $4",
+                "UPDATE employees SET phone = $1, phone_hash = $2, phone_suspended = 0 WHERE folded = $3",
             )
             .bind(phone)
             .bind(hash)
-            .bind(epoch)
             .bind(key)
             .execute(change.db())
             .await?;
-            change.forget_devices(key).await?;
-            change.touch_employee(key).await?;
+            change.end(key, Taken::Number).await?;
             let actor = Actor {
                 name: "gateway".into(),
                 from: "gateway".into(),
@@ -306,17 +314,6 @@ impl Directory {
             Ok::<_, DirectoryUnknown>(true)
         })
         .await
-    }
-}
-
-impl Change {
-    /// A change of number that waits is worth nothing any more; whether there was one.
-    pub(super) async fn void_phone_change(&mut self, employee: &str) -> Result<bool, DirectoryUnknown> {
-        let gone = sqlx::query("DELETE FROM phone_changes WHERE employee = $1")
-            .bind(employee)
-            .execute(self.db())
-            .await?;
-        Ok(gone.rows_affected() > 0)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::change::Change;
 use super::reset::{new_code, normalised};
 use super::unknown::{ANSWER, CHANGE, within};
 use super::{Actor, ChangeRefused, CodeUse, Directory, DirectoryUnknown};
@@ -120,23 +119,6 @@ impl Directory {
             Ok(CodeUse::NoCode)
         })
         .await
-    }
-}
-
-impl Change {
-    /// The employee's set of codes is worth nothing any more; how many were not used.
-    pub(super) async fn void_recovery_codes(&mut self, employee: &str) -> Result<u64, DirectoryUnknown> {
-        let (left,) = sqlx::query_as::<_, (i64,)>(
-            "SELECT COUNT(*) FROM recovery_codes WHERE employee = $1 AND used = 0",
-        )
-        .bind(employee)
-        .fetch_one(self.db())
-        .await?;
-        sqlx::query("DELETE FROM recovery_codes WHERE employee = $1")
-            .bind(employee)
-            .execute(self.db())
-            .await?;
-        Ok(u64::try_from(left).unwrap_or(0))
     }
 }
 

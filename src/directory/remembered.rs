@@ -3,15 +3,14 @@
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
-use super::change::Change;
 use super::unknown::{ANSWER, CHANGE, within};
 use super::{
     Actor, ChangeRefused, DeviceUse, Directory, DirectoryUnknown, NewDevice, PresentedDevice,
     RememberedDevice,
 };
 use crate::clock::Timestamp;
+use crate::gate::Login;
 use crate::gate::policy::DeviceStanding;
-use crate::gate::{FirmId, Login};
 
 impl Directory {
     /// Remembers a device.
@@ -182,48 +181,49 @@ impl Directory {
         why: &str,
         now: Timestamp,
     ) -> Result<(), ChangeRefused> {
+        self.forget_devices(actor, login, Some(id), why, now).await
+    }
+
+    /// Forgets all of the employee's devices, or the one with this id. What came in on them is asked at its next
+    /// click: a device is judged anew on every request (I1).
+    ///
+    /// # Errors
+    /// `NotFound` (the employee, or the one device), or the directory does not answer.
+    pub async fn forget_devices(
+        &self,
+        actor: &Actor,
+        login: &Login,
+        id: Option<&str>,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), ChangeRefused> {
         within(CHANGE, async {
             let mut change = self.change(now).await?;
             let employee = change.employee(self, login).await?;
             let (firm, login) = (&employee.standing.firm.id, &employee.standing.login);
-            let gone = sqlx::query("DELETE FROM remembered_devices WHERE id = $1 AND employee = $2")
-                .bind(id)
-                .bind(login.folded())
-                .execute(change.db())
-                .await?;
-            if gone.rows_affected() == 0 {
-                return Err(ChangeRefused::NotFound(format!("{login} has no such device")));
+            let gone = sqlx::query_as::<_, (String,)>(
+                "DELETE FROM remembered_devices WHERE employee = $1 AND ($2 IS NULL OR id = $2) RETURNING id",
+            )
+            .bind(login.folded())
+            .bind(id)
+            .fetch_all(change.db())
+            .await?;
+            if gone.is_empty() {
+                return match id {
+                    Some(_) => Err(ChangeRefused::NotFound(format!("{login} has no such device"))),
+                    None => Ok(()),
+                };
             }
             change.touch_employee(login.folded()).await?;
-            let details = json!({"device": id, "why": why});
-            change
-                .audit_employee("device.forgotten", actor, firm, login, details)
-                .await?;
+            for (device,) in gone {
+                let details = json!({"device": device, "why": why});
+                change
+                    .audit_employee("device.forgotten", actor, firm, login, details)
+                    .await?;
+            }
             Ok(change.commit().await?)
         })
         .await
-    }
-}
-
-impl Change {
-    /// Forgets an employee's devices.
-    pub(super) async fn forget_devices(&mut self, employee: &str) -> Result<(), DirectoryUnknown> {
-        sqlx::query("DELETE FROM remembered_devices WHERE employee = $1")
-            .bind(employee)
-            .execute(self.db())
-            .await?;
-        Ok(())
-    }
-
-    /// Forgets the devices of all of a firm's people.
-    pub(super) async fn forget_devices_of(&mut self, firm: &FirmId) -> Result<(), DirectoryUnknown> {
-        sqlx::query(
-            "DELETE FROM remembered_devices WHERE employee IN (SELECT folded FROM employees WHERE firm = $1)",
-        )
-        .bind(firm.as_str())
-        .execute(self.db())
-        .await?;
-        Ok(())
     }
 }
 

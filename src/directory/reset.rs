@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::change::Change;
+use super::ending::Taken;
 use super::unknown::{ANSWER, CHANGE, within};
 use super::{Actor, ChangeRefused, Directory, DirectoryUnknown, Passcode};
 use crate::clock::Timestamp;
@@ -34,12 +35,18 @@ impl Directory {
             let employee = change.employee(self, login).await?;
             let (firm, login) = (&employee.standing.firm.id, &employee.standing.login);
             let key = login.folded();
-            change.take_factors(key).await?;
+            change.end(key, Taken::Everything).await?;
+            sqlx::query(
+                "UPDATE employees SET failures = 0, locked_until = 0, \
+                 phone_suspended = CASE WHEN phone IS NULL THEN 0 ELSE 1 END WHERE folded = $1",
+            )
+            .bind(key)
+            .execute(change.db())
+            .await?;
             let hash = self
                 .keys()
                 .keyed_hash(Purpose::Token, material(key, code.reveal()).as_bytes());
             change.keep_passcode(key, &hash, expires_at).await?;
-            change.touch_employee(key).await?;
             let factors: Vec<&str> = employee.factors.iter().map(|factor| factor.id.as_str()).collect();
             let details = json!({
                 "factors_removed": factors,
@@ -161,41 +168,6 @@ impl Directory {
 }
 
 impl Change {
-    /// A passcode that was not used is worth nothing any more.
-    pub(super) async fn void_passcode(&mut self, employee: &str) -> Result<(), DirectoryUnknown> {
-        sqlx::query("DELETE FROM passcodes WHERE employee = $1")
-            .bind(employee)
-            .execute(self.db())
-            .await?;
-        Ok(())
-    }
-
-    /// Factors and sessions go, the number is suspended, a lock is cleared.
-    async fn take_factors(&mut self, employee: &str) -> Result<(), DirectoryUnknown> {
-        sqlx::query("DELETE FROM factors WHERE employee = $1")
-            .bind(employee)
-            .execute(self.db())
-            .await?;
-        self.void_recovery_codes(employee).await?;
-        self.forget_devices(employee).await?;
-        self.void_phone_change(employee).await?;
-        // Whoever has the lost phone may have its number there too: asked for anew.
-        sqlx::query("DELETE FROM provider_accounts WHERE employee = $1")
-            .bind(employee)
-            .execute(self.db())
-            .await?;
-        let epoch = self.counter;
-        sqlx::query(
-            "UPDATE employees SET epoch = $1, failures = 0, locked_until = 0, \
-             phone_suspended = CASE WHEN phone IS NULL THEN 0 ELSE 1 END WHERE folded = $2",
-        )
-        .bind(epoch)
-        .bind(employee)
-        .execute(self.db())
-        .await?;
-        Ok(())
-    }
-
     async fn keep_passcode(
         &mut self,
         employee: &str,

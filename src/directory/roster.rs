@@ -2,7 +2,7 @@
 
 use sqlx::any::AnyArguments;
 use sqlx::query::QueryAs;
-use sqlx::{Any, AssertSqlSafe, SqlSafeStr as _};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, SqlSafeStr as _};
 
 use super::employees::{by_keys, pattern};
 use super::unknown::{ANSWER, within};
@@ -10,11 +10,31 @@ use super::{Directory, DirectoryUnknown, Employee};
 use crate::clock::Timestamp;
 use crate::gate::FirmId;
 
-/// The same rule as [`Employee::is_ready`]. The hash is there where the number is, and stands in the indexes.
+/// Whether an SMS can go to them, in the words of the index `employees_numberless`. The hash is there where the
+/// number is.
+macro_rules! number {
+    () => {
+        "(CASE WHEN e.phone_hash IS NOT NULL AND e.phone_suspended = 0 THEN 1 ELSE 0 END)"
+    };
+}
+/// The same rule as [`Employee::is_ready`].
 macro_rules! usable {
     () => {
-        "((e.phone_hash IS NOT NULL AND e.phone_suspended = 0) \
-         OR EXISTS (SELECT 1 FROM factors f WHERE f.employee = e.folded))"
+        concat!(
+            "(",
+            number!(),
+            " = 1 OR EXISTS (SELECT 1 FROM factors f WHERE f.employee = e.folded))"
+        )
+    };
+}
+/// The opposite, so that the index finds those few.
+macro_rules! unusable {
+    () => {
+        concat!(
+            "(",
+            number!(),
+            " = 0 AND NOT EXISTS (SELECT 1 FROM factors f WHERE f.employee = e.folded))"
+        )
     };
 }
 /// The states of [`Employee::state`], for filters.
@@ -28,11 +48,19 @@ pub enum EmployeeState {
     Locked,
     /// Deactivated.
     Inactive,
+    /// Asked for another number, whatever else they are.
+    ChangePending,
 }
 
 impl EmployeeState {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [Self::Ready, Self::NoPhone, Self::Locked, Self::Inactive];
+    pub const ALL: [Self; 5] = [
+        Self::Ready,
+        Self::NoPhone,
+        Self::Locked,
+        Self::ChangePending,
+        Self::Inactive,
+    ];
 
     /// The word in addresses and listings.
     pub fn as_str(self) -> &'static str {
@@ -41,6 +69,7 @@ impl EmployeeState {
             Self::NoPhone => "no_phone",
             Self::Locked => "locked",
             Self::Inactive => "inactive",
+            Self::ChangePending => "change_pending",
         }
     }
 
@@ -50,7 +79,8 @@ impl EmployeeState {
             Self::Inactive => "e.active = 0",
             Self::Locked => "e.active = 1 AND e.locked_until > $2",
             Self::Ready => concat!("e.active = 1 AND e.locked_until <= $2 AND ", usable!()),
-            Self::NoPhone => concat!("e.active = 1 AND e.locked_until <= $2 AND NOT ", usable!()),
+            Self::NoPhone => concat!("e.active = 1 AND e.locked_until <= $2 AND ", unusable!()),
+            Self::ChangePending => "EXISTS (SELECT 1 FROM phone_changes p WHERE p.employee = e.folded)",
         }
     }
 }
@@ -152,6 +182,8 @@ pub struct RosterCounts {
     pub locked: u64,
     /// As [`EmployeeState::Inactive`].
     pub inactive: u64,
+    /// As [`EmployeeState::ChangePending`].
+    pub change_pending: u64,
 }
 
 impl RosterCounts {
@@ -162,6 +194,7 @@ impl RosterCounts {
             EmployeeState::NoPhone => self.no_phone,
             EmployeeState::Locked => self.locked,
             EmployeeState::Inactive => self.inactive,
+            EmployeeState::ChangePending => self.change_pending,
         }
     }
 }
@@ -180,29 +213,34 @@ impl Directory {
         let wanted = Wanted::of(filter, now);
         within(ANSWER, async {
             let mut connection = self.0.reads.acquire().await?;
-            let matching = match filter.counted.filter(|_| wanted.pattern.is_none()) {
-                Some(counted) => counted,
-                None => {
-                    let count = format!("SELECT COUNT(*) FROM employees e WHERE {}", wanted.conditions);
-                    let row = wanted.bind::<(i64,)>(count);
-                    let (matching,) = row.fetch_one(&mut *connection).await?;
-                    u64::try_from(matching).unwrap_or(0)
+            let size = u64::from(filter.size.max(1));
+            let mut page = filter.page;
+            let mut matching = filter.counted.filter(|_| wanted.pattern.is_none());
+            let names = loop {
+                if let Some(matching) = matching {
+                    let last = u32::try_from(matching.saturating_sub(1) / size).unwrap_or(u32::MAX);
+                    page = page.min(last);
+                }
+                // One more than is shown: where there is none, all are counted by that, and nothing is read twice.
+                let before = u64::from(page) * size;
+                let rows = wanted.rows(filter, size + 1, before);
+                let names = rows.fetch_all(&mut *connection).await?;
+                let found = names.len() as u64;
+                if matching.is_some() {
+                    break names;
+                }
+                if found <= size && (found > 0 || before == 0) {
+                    matching = Some(before + found);
+                    break names;
+                }
+                matching = Some(wanted.count(&mut connection).await?);
+                if found > 0 {
+                    break names;
                 }
             };
-            let size = u64::from(filter.size.max(1));
-            let last = u32::try_from(matching.saturating_sub(1) / size).unwrap_or(u32::MAX);
-            let page = filter.page.min(last);
-            let order = filter.sort.order(filter.descending);
-            let names = format!(
-                "SELECT e.folded FROM employees e WHERE {} ORDER BY {order} LIMIT {size} OFFSET {}",
-                wanted.conditions,
-                u64::from(page) * size,
-            );
-            let names = wanted
-                .bind::<(String,)>(names)
-                .fetch_all(&mut *connection)
-                .await?;
-            let names: Vec<String> = names.into_iter().map(|(name,)| name).collect();
+            let matching = matching.unwrap_or_default();
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            let names: Vec<String> = names.into_iter().take(size).map(|(name,)| name).collect();
             let people = by_keys(&mut connection, &keys, &names).await?;
             Ok(RosterPage {
                 people,
@@ -219,24 +257,25 @@ impl Directory {
     /// Where the directory does not answer.
     pub async fn unready(&self, firm: &FirmId, most: u32) -> Result<Unready, DirectoryUnknown> {
         within(ANSWER, async {
-            let (active, ready) = sqlx::query_as::<_, (i64, i64)>(concat!(
-                "SELECT COUNT(*), COALESCE(SUM(CASE WHEN ",
-                usable!(),
-                " THEN 1 ELSE 0 END), 0) FROM employees e WHERE e.firm = $1 AND e.active = 1"
+            let (active, not_ready) = sqlx::query_as::<_, (i64, i64)>(concat!(
+                "SELECT (SELECT COUNT(*) FROM employees e WHERE e.firm = $1 AND e.active = 1), ",
+                "(SELECT COUNT(*) FROM employees e WHERE e.firm = $1 AND e.active = 1 AND ",
+                unusable!(),
+                ")"
             ))
             .bind(firm.as_str())
             .fetch_one(&self.0.reads)
             .await?;
             let count = |number: i64| u64::try_from(number).unwrap_or(0);
             let mut unready = Unready {
-                ready: count(ready),
-                count: count(active - ready),
+                ready: count(active - not_ready),
+                count: count(not_ready),
                 first: Vec::new(),
             };
             if unready.count > 0 {
                 let first = sqlx::query_as::<_, (String,)>(concat!(
-                    "SELECT e.login FROM employees e WHERE e.firm = $1 AND e.active = 1 AND NOT ",
-                    usable!(),
+                    "SELECT e.login FROM employees e WHERE e.firm = $1 AND e.active = 1 AND ",
+                    unusable!(),
                     " ORDER BY e.folded LIMIT $2"
                 ))
                 .bind(firm.as_str())
@@ -259,13 +298,14 @@ impl Directory {
         firm: &FirmId,
         now: Timestamp,
     ) -> Result<RosterCounts, DirectoryUnknown> {
-        let (all, inactive, locked, ready) = within(ANSWER, async {
-            let row = sqlx::query_as::<_, (i64, i64, i64, i64)>(concat!(
-                "SELECT COUNT(*), COALESCE(SUM(CASE WHEN e.active = 0 THEN 1 ELSE 0 END), 0), ",
-                "COALESCE(SUM(CASE WHEN e.active = 1 AND e.locked_until > $2 THEN 1 ELSE 0 END), 0), ",
-                "COALESCE(SUM(CASE WHEN e.active = 1 AND e.locked_until <= $2 AND ",
-                usable!(),
-                " THEN 1 ELSE 0 END), 0) FROM employees e WHERE e.firm = $1"
+        let (all, inactive, locked, no_phone, change_pending) = within(ANSWER, async {
+            let row = sqlx::query_as::<_, (i64, i64, i64, i64, i64)>(concat!(
+                "SELECT (SELECT COUNT(*) FROM employees e WHERE e.firm = $1), ",
+                "(SELECT COUNT(*) FROM employees e WHERE e.firm = $1 AND e.active = 0), ",
+                "(SELECT COUNT(*) FROM employees e WHERE e.firm = $1 AND e.active = 1 AND e.locked_until > $2), ",
+                "(SELECT COUNT(*) FROM employees e WHERE e.firm = $1 AND e.active = 1 AND e.locked_until <= $2 AND ",
+                unusable!(),
+                "), (SELECT COUNT(*) FROM phone_changes p JOIN employees e ON e.folded = p.employee WHERE e.firm = $1)"
             ))
             .bind(firm.as_str())
             .bind(now.0);
@@ -275,10 +315,11 @@ impl Directory {
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
         Ok(RosterCounts {
             all: count(all),
-            ready: count(ready),
-            no_phone: count(all - inactive - locked - ready),
+            ready: count(all - inactive - locked - no_phone),
+            no_phone: count(no_phone),
             locked: count(locked),
             inactive: count(inactive),
+            change_pending: count(change_pending),
         })
     }
 }
@@ -309,6 +350,26 @@ impl Wanted {
             now: now.0,
             pattern,
         }
+    }
+
+    /// The keys of a page.
+    fn rows(
+        &self,
+        filter: &RosterFilter,
+        most: u64,
+        before: u64,
+    ) -> QueryAs<'static, Any, (String,), AnyArguments> {
+        let order = filter.sort.order(filter.descending);
+        self.bind(format!(
+            "SELECT e.folded FROM employees e WHERE {} ORDER BY {order} LIMIT {most} OFFSET {before}",
+            self.conditions
+        ))
+    }
+
+    async fn count(&self, connection: &mut AnyConnection) -> Result<u64, DirectoryUnknown> {
+        let count = format!("SELECT COUNT(*) FROM employees e WHERE {}", self.conditions);
+        let (matching,) = self.bind::<(i64,)>(count).fetch_one(connection).await?;
+        Ok(u64::try_from(matching).unwrap_or(0))
     }
 
     fn bind<R>(&self, sql: String) -> QueryAs<'static, Any, R, AnyArguments>

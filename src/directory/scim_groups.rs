@@ -273,12 +273,8 @@ impl Change {
             role: person.standing.role,
             active: person.standing.active,
         };
-        self.touch_employee(login.folded()).await?;
         self.keep_profile(&keys, login, &profile, true).await?;
-        sqlx::query("DELETE FROM employees WHERE folded = $1")
-            .bind(login.folded())
-            .execute(self.db())
-            .await?;
+        self.remove(login.folded()).await?;
         let details = json!({
             "name": profile.name,
             "role": profile.role.as_str(),

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::change::{Change, Touched};
+use super::ending::Taken;
 use super::unknown::{CHANGE, within};
 use super::{Actor, AuditEvent, ChangeRefused, Directory, DirectoryUnknown, RevokeScope};
 use crate::clock::Timestamp;
@@ -79,15 +80,12 @@ impl Change {
 
     async fn revoke_employee(&mut self, actor: &Actor, login: &Login) -> Result<AuditEvent, ChangeRefused> {
         let key = self.key_of(login).await?;
-        let epoch = self.counter;
-        let (firm, shown) = sqlx::query_as::<_, (String, String)>(
-            "UPDATE employees SET epoch = $1 WHERE folded = $2 RETURNING firm, login",
-        )
-        .bind(epoch)
-        .bind(key.as_str())
-        .fetch_one(self.db())
-        .await?;
-        self.touch_employee(&key).await?;
+        self.end(&key, Taken::Sessions).await?;
+        let (firm, shown) =
+            sqlx::query_as::<_, (String, String)>("SELECT firm, login FROM employees WHERE folded = $1")
+                .bind(key.as_str())
+                .fetch_one(self.db())
+                .await?;
         let firm = FirmId::parse(&firm).ok();
         let login = Login::parse(&shown).ok();
         Ok(revoked(actor, firm, login, json!({"scope": "employee"})))

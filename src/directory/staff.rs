@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::change::{Change, Touched, no_employee, no_firm, shown_text};
 use super::employees::{folded_name, one_employee};
+use super::ending::Taken;
 use super::sealed::SealedPhone;
 use super::unknown::{CHANGE, within};
 use super::{
@@ -83,35 +84,33 @@ impl Directory {
         changes: &EmployeeChanges,
         now: Timestamp,
     ) -> Result<(), ChangeRefused> {
+        self.edit_employee(actor, login, now, |_| Ok(changes.clone()))
+            .await
+            .map(drop)
+    }
+
+    /// As [`Self::set_employee`], with what `edit` makes of the employee as they stand in this change, under the
+    /// write lock: no other change can come between its look and its answer.
+    ///
+    /// # Errors
+    /// What `edit` refuses, and as there.
+    pub async fn edit_employee<E: From<ChangeRefused> + From<DirectoryUnknown>>(
+        &self,
+        actor: &Actor,
+        login: &Login,
+        now: Timestamp,
+        edit: impl FnOnce(&Employee) -> Result<EmployeeChanges, E>,
+    ) -> Result<Employee, E> {
         within(CHANGE, async {
             let mut change = self.change(now).await?;
-            let keys = self.keys();
-            let before = one_employee(change.db(), &keys, login).await?;
-            let before = before.ok_or_else(|| no_employee(login))?;
-            let after = applied(&before, changes)?;
+            let before = change.employee(self, login).await?;
+            let after = applied(&before, &edit(&before)?)?;
             if after == before {
-                return Ok(());
+                return Ok(before);
             }
-            let key = before.standing.login.folded().to_owned();
-            change.touch_employee(&key).await?;
-            change.replace_aliases(&before, &after).await?;
-            let phone = after
-                .phone
-                .as_ref()
-                .map(|phone| SealedPhone::of(&keys, &key, phone));
-            change.store(&before, &after, phone).await?;
-            change.touch_employee(&key).await?;
-            let (firm, login) = (&after.standing.firm.id, &after.standing.login);
-            change
-                .audit_employee(
-                    "employee.changed",
-                    actor,
-                    firm,
-                    login,
-                    difference(&before, &after),
-                )
-                .await?;
-            Ok(change.commit().await?)
+            change.replace_employee(self, actor, &before, &after).await?;
+            change.commit().await?;
+            Ok(after)
         })
         .await
     }
@@ -130,11 +129,7 @@ impl Directory {
             let mut change = self.change(now).await?;
             let employee = change.employee(self, login).await?;
             let (firm, login) = (&employee.standing.firm.id, &employee.standing.login);
-            change.touch_employee(login.folded()).await?;
-            sqlx::query("DELETE FROM employees WHERE folded = $1")
-                .bind(login.folded())
-                .execute(change.db())
-                .await?;
+            change.remove(login.folded()).await?;
             let details = json!({
                 "name": employee.standing.name,
                 "role": employee.standing.role.as_str(),
@@ -150,6 +145,28 @@ impl Directory {
 }
 
 impl Change {
+    async fn replace_employee(
+        &mut self,
+        directory: &Directory,
+        actor: &Actor,
+        before: &Employee,
+        after: &Employee,
+    ) -> Result<(), ChangeRefused> {
+        let key = before.standing.login.folded();
+        self.touch_employee(key).await?;
+        self.replace_aliases(before, after).await?;
+        let keys = directory.keys();
+        let phone = after.phone.as_ref();
+        let phone = phone.map(|phone| SealedPhone::of(&keys, key, phone));
+        self.store(before, after, phone).await?;
+        self.touch_employee(key).await?;
+        let (firm, login) = (&after.standing.firm.id, &after.standing.login);
+        let details = difference(before, after);
+        self.audit_employee("employee.changed", actor, firm, login, details)
+            .await?;
+        Ok(())
+    }
+
     /// The employee as they stand in this change.
     pub(super) async fn employee(
         &mut self,
@@ -223,18 +240,10 @@ impl Change {
         phone: Option<SealedPhone>,
     ) -> Result<(), DirectoryUnknown> {
         let key = after.standing.login.folded();
-        let deactivated = before.standing.active && !after.standing.active;
-        // What a number that is gone has let in goes with it (I14).
-        let number_is_gone = before.phone.is_some() && before.phone != after.phone;
-        let epoch = if deactivated || number_is_gone {
-            self.counter
-        } else {
-            before.standing.epoch
-        };
         let (sealed, hash) = phone.map(|phone| (phone.sealed, phone.hash)).unzip();
         sqlx::query(
             "UPDATE employees SET name = $1, name_folded = $2, phone = $3, phone_hash = $4, \
-             phone_suspended = $5, email = $6, role = $7, active = $8, epoch = $9 WHERE folded = $10",
+             phone_suspended = $5, email = $6, role = $7, active = $8 WHERE folded = $9",
         )
         .bind(after.standing.name.as_str())
         .bind(folded_name(&after.standing.name))
@@ -244,16 +253,18 @@ impl Change {
         .bind(after.email.as_deref())
         .bind(after.standing.role.as_str())
         .bind(i64::from(after.standing.active))
-        .bind(epoch)
         .bind(key)
         .execute(self.db())
         .await?;
-        if deactivated {
-            self.void_passcode(key).await?;
+        if before.phone != after.phone {
+            // What a number that is gone has let in goes with it; a first number has let nothing in.
+            match &before.phone {
+                Some(_) => self.end(key, Taken::Number).await?,
+                None => self.void_phone_change(key).await?,
+            }
         }
-        if deactivated || before.phone != after.phone {
-            self.forget_devices(key).await?;
-            self.void_phone_change(key).await?;
+        if before.standing.active && !after.standing.active {
+            self.end(key, Taken::Standing).await?;
         }
         Ok(())
     }

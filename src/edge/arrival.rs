@@ -10,7 +10,7 @@ use pingora::proxy::Session;
 
 use super::client::{asker, client_address, is_trusted};
 use super::front::host_of;
-use super::hygiene::{Unclean, check_headers, check_raw_head};
+use super::hygiene::{HeadSize, Unclean, check_headers, check_raw_head, check_size};
 use crate::access::{Settings, session_cookie_name};
 use crate::gate::Asker;
 use crate::gate::path::Target;
@@ -54,11 +54,18 @@ impl Arrival {
         let listen = &settings.config.listen;
         let raw_head = session.as_downstream().to_h1_raw();
         let http1 = session.as_downstream().as_http1().is_some();
+        let bounds = &settings.config.limits.bounds;
+        let most = HeadSize {
+            bytes: bounds.header_bytes,
+            lines: bounds.header_lines,
+        };
         if http1 {
             // What the request line says is what is classed and what pingora forwards, or nothing is.
-            if check_raw_head(&raw_head)? != head.raw_path() {
+            if check_raw_head(&raw_head, most)? != head.raw_path() {
                 return Err(Unclean::Bad("the target is not a path, or holds a fragment"));
             }
+        } else {
+            check_size(head.raw_path(), &head.headers, most)?;
         }
         let peer = session
             .client_addr()

@@ -57,17 +57,6 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
         .map(|address: IpAddr| address.to_canonical())
 }
 
-/// The address as limits count it: IPv6 by its /64, since one customer holds a whole one (THREATS B5).
-pub fn limited_network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
-}
-
 /// Page or script (DESIGN section 3): `Sec-Fetch-Mode` where it is sent, else `X-Requested-With`, else an
 /// `Accept` without `text/html` makes a script.
 pub fn asker(headers: &HeaderMap) -> Asker {
@@ -96,6 +85,7 @@ pub fn asker(headers: &HeaderMap) -> Asker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sessions::limited_network;
 
     fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();

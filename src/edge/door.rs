@@ -16,6 +16,7 @@ use super::collect::collect;
 use super::front::Identities;
 use super::live::{SLOT, Serving, Stop};
 use super::own::{self, BodyRefused};
+use super::pace::PACE;
 use super::passage::Passage;
 use super::probe::Proof;
 use super::upstream::Upstream;
@@ -90,13 +91,17 @@ impl Door {
     /// # Errors
     /// Where the client or the portal breaks off.
     pub async fn receive(&self, session: &mut Session) -> pingora::Result<Option<Box<Passage>>> {
+        let _ = PACE.try_with(|pace| pace.head_is_whole());
         let _ = SLOT.try_with(|slot| slot.serve(Serving::begin(&self.stop)));
         // 1xx answers end at the gateway: a 103 could carry a cookie past every filter.
         session.as_downstream_mut().set_ignore_info_resp(true);
         if self.stop.is_stopping() {
             session.set_keepalive(None);
         }
-        let arrival = match Arrival::read(session, self.door.settings.load_full()) {
+        let settings = self.door.settings.load_full();
+        let send_timeout = settings.config.limits.bounds.send_timeout;
+        session.as_downstream_mut().set_write_timeout(Some(send_timeout));
+        let arrival = match Arrival::read(session, settings) {
             Ok(arrival) => arrival,
             Err(unclean) => {
                 self.door.metrics.refused("unclean");
@@ -202,6 +207,7 @@ impl Door {
         let now = self.door.now();
         match verdict {
             Verdict::Own => {
+                let time = arrival.settings.config.limits.bounds.body_timeout;
                 let visitor = Visitor {
                     who,
                     client: arrival.client,
@@ -209,7 +215,7 @@ impl Door {
                     now,
                     request_id: arrival.request_id,
                 };
-                own::serve(session, &self.router, Some(Arc::new(visitor))).await?;
+                own::serve(session, &self.router, Arc::new(visitor), time).await?;
                 Ok(Step::Answered)
             }
             Verdict::Refuse(refusal) => self.refuse(session, &arrival, &who, classed.route, refusal).await,
@@ -265,7 +271,8 @@ impl Door {
             }
             HeadClass::NeedsBody { limit } => limit,
         };
-        let body = match own::read_body(session, limit).await? {
+        let time = arrival.settings.config.limits.bounds.body_timeout;
+        let body = match own::read_body(session, limit, time).await? {
             Ok(body) => body,
             Err(refused) => return Ok(Err(refused)),
         };

@@ -37,7 +37,13 @@ impl Door {
             watch(live, passage.route, passage.arrival.client);
         }
         match body.or_else(|| passage.may_sign_in().then(Bytes::new)) {
-            None => Ok(Step::Forward(Box::new(passage))),
+            None => {
+                if !passage.arrival.is_upgrade && !session.as_downstream_mut().is_body_empty() {
+                    let slowest = passage.arrival.settings.config.limits.bounds.slowest_body;
+                    let _ = SLOT.try_with(|slot| slot.expect_body(slowest));
+                }
+                Ok(Step::Forward(Box::new(passage)))
+            }
             Some(body) => self.forward_whole(session, passage, body).await,
         }
     }

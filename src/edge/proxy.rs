@@ -16,6 +16,7 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use super::answer;
 use super::door::Door;
 use super::live::{SLOT, Slot};
+use super::pace::PACE;
 use super::passage::Passage;
 use super::refuse::set_cookie;
 use super::step_up::StepUp;
@@ -69,9 +70,10 @@ impl ProxyHttp for Hooks {
         &self,
         _session: &mut Session,
         body: &mut Option<bytes::Bytes>,
-        _end: bool,
+        end: bool,
         known: &mut Known,
     ) -> Result<()> {
+        let _ = SLOT.try_with(|slot| slot.note_body(body.as_ref().map_or(0, bytes::Bytes::len), end));
         let (Some(passage), Some(bytes)) = (known.passage.as_deref_mut(), body) else {
             return Ok(());
         };
@@ -230,6 +232,7 @@ impl HttpServerApp for Guarded {
         session: ServerSession,
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
+        let _ = PACE.try_with(|pace| pace.expect_head());
         let slot = Arc::new(Slot::default());
         let served = SLOT.scope(Arc::clone(&slot), self.proxy.process_new_http(session, shutdown));
         tokio::select! {

@@ -102,7 +102,7 @@ impl Door {
                     .door
                     .begin_anonymous(&vault, None, arrival.client, now)
                     .await?;
-                Ok(Some(self.door.session_cookie(&token)))
+                Ok(token.map(|token| self.door.session_cookie(&token)))
             }
         }
     }

@@ -1,24 +1,27 @@
 //! `/v1/employees`: people, and what ops do for them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::LOCATION;
+use axum::http::header::{ETAG, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::etag;
 use super::input::{
     Asked, Body, Named, Page, cursor, firm_id, given, login, login_named, page_length, phone,
 };
 use super::problem::Problem;
 use super::scope::{Caller, may};
 use crate::access::Doorstep;
+use crate::clock::Timestamp;
 use crate::directory::{Employee as Row, EmployeeChanges, EmployeeFilter, NewEmployee, RevokeScope};
 use crate::gate::{Login, Role};
-use crate::views::{Employee, ResetPasscode};
+use crate::views::{self, Employee, ResetPasscode};
 
 /// Which employees are asked for.
 #[derive(Deserialize, IntoParams)]
@@ -50,6 +53,8 @@ pub enum State_ {
     Locked,
     /// Deactivated.
     Inactive,
+    /// Asked for another number, whatever else they are.
+    ChangePending,
 }
 
 impl State_ {
@@ -59,6 +64,7 @@ impl State_ {
             Self::NoPhone => "no_phone",
             Self::Locked => "locked",
             Self::Inactive => "inactive",
+            Self::ChangePending => "change_pending",
         }
     }
 }
@@ -176,6 +182,13 @@ pub async fn list(
         after: cursor(asked.cursor.as_deref())?,
         limit: Some(limit + 1),
     };
+    let pending: HashSet<String> = match asked.state {
+        Some(State_::ChangePending) => {
+            let changes = door.directory.pending_phone_changes(filter.firm.as_ref()).await?;
+            changes.iter().map(|one| one.login.folded().to_owned()).collect()
+        }
+        _ => HashSet::new(),
+    };
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut people: Vec<Row> = Vec::new();
     loop {
@@ -183,9 +196,10 @@ pub async fn list(
         let full = found.len() > wanted;
         filter.after = found.last().map(|last| last.standing.login.folded().to_owned());
         let fits = |person: &Row| {
-            asked
-                .state
-                .is_none_or(|state| person.state(now) == state.as_str())
+            asked.state.is_none_or(|state| match state {
+                State_::ChangePending => pending.contains(person.standing.login.folded()),
+                other => person.state(now) == other.as_str(),
+            })
         };
         people.extend(found.into_iter().filter(fits));
         if people.len() > wanted || !full {
@@ -199,7 +213,7 @@ pub async fn list(
 
 /// Adds an employee.
 #[utoipa::path(post, path = "/v1/employees", tag = "employees", request_body = NewPerson,
-    responses((status = 201, description = "Made.", body = Employee, headers(("location" = String)))))]
+    responses((status = 201, description = "Made.", body = Employee, headers(("location" = String), ("etag" = String)))))]
 pub async fn add(
     caller: Caller<may::EmployeesWrite>,
     State(door): State<Arc<Doorstep>>,
@@ -218,13 +232,13 @@ pub async fn add(
     added.map_err(|refused| Problem::from(refused).in_body())?;
     let person = find(&door, &new.login).await?;
     let location = [(LOCATION, address_of(&person.standing.login))];
-    Ok((StatusCode::CREATED, location, Json(Employee::of(&person, now))).into_response())
+    Ok((StatusCode::CREATED, location, with_tag(&person, now)).into_response())
 }
 
 /// Shows an employee.
 #[utoipa::path(get, path = "/v1/employees/{login}", tag = "employees",
     params(("login" = String, Path, description = "The employee's login or an alias.")),
-    responses((status = 200, description = "The employee.", body = Employee)))]
+    responses((status = 200, description = "The employee.", body = Employee, headers(("etag" = String)))))]
 pub async fn show(
     _: Caller<may::EmployeesRead>,
     State(door): State<Arc<Doorstep>>,
@@ -235,21 +249,35 @@ pub async fn show(
 
 /// Changes an employee.
 #[utoipa::path(patch, path = "/v1/employees/{login}", tag = "employees", request_body = PersonChanges,
-    params(("login" = String, Path, description = "The employee's login or an alias.")),
-    responses((status = 200, description = "Changed.", body = Employee),
+    params(("login" = String, Path, description = "The employee's login or an alias."),
+        ("if-match" = Option<String>, Header, description = "The ETag that the employee must have.")),
+    responses((status = 200, description = "Changed.", body = Employee, headers(("etag" = String))),
+        (status = 412, description = "The employee has changed since.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "An alias is taken.", body = Problem, content_type = "application/problem+json")))]
 pub async fn change(
     caller: Caller<may::EmployeesWrite>,
     State(door): State<Arc<Doorstep>>,
     Named(name): Named<String>,
+    headers: HeaderMap,
     Body(changes): Body<PersonChanges>,
 ) -> Result<Response, Problem> {
     let name = login_named(&name)?;
     let changes = changes.read()?;
-    door.directory
-        .set_employee(caller.actor(), &name, &changes, door.now())
+    let now = door.now();
+    let edit = |person: &Row| {
+        if !etag::matches(&headers, &tag(person, now)) {
+            return Err(Problem::new(
+                StatusCode::PRECONDITION_FAILED,
+                "the employee has changed since; read them again",
+            ));
+        }
+        Ok(changes)
+    };
+    let person = door
+        .directory
+        .edit_employee(caller.actor(), &name, now, edit)
         .await?;
-    shown(&door, &name).await
+    Ok(with_tag(&person, now).into_response())
 }
 
 /// Removes an employee, with their factors and sessions; their audit rows stay.
@@ -321,7 +349,20 @@ pub async fn sign_out(
 
 async fn shown(door: &Doorstep, name: &Login) -> Result<Response, Problem> {
     let person = find(door, name).await?;
-    Ok(Json(Employee::of(&person, door.now())).into_response())
+    Ok(with_tag(&person, door.now()).into_response())
+}
+
+fn with_tag(person: &Row, now: Timestamp) -> impl axum::response::IntoResponse {
+    ([(ETAG, tag(person, now))], Json(Employee::of(person, now)))
+}
+
+/// Of all that a PATCH can change: what is shown, and the other names.
+fn tag(person: &Row, now: Timestamp) -> String {
+    let aliases: Vec<&str> = person.aliases.iter().map(Login::as_str).collect();
+    etag::of(&format!(
+        "{} {aliases:?}",
+        views::json(&Employee::of(person, now))
+    ))
 }
 
 /// An employee, or 404.

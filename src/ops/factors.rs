@@ -47,6 +47,21 @@ pub async fn show(
     Ok(Json(Factor::of(factor)).into_response())
 }
 
+/// Removes all of an employee's factors; their sessions end. Their number stays.
+#[utoipa::path(delete, path = "/v1/employees/{login}/factors", tag = "factors",
+    params(("login" = String, Path, description = "The employee's login or an alias.")),
+    responses((status = 204, description = "None is left.")))]
+pub async fn remove_all(
+    caller: Caller<may::EmployeesWrite>,
+    State(door): State<Arc<Doorstep>>,
+    Named(name): Named<String>,
+) -> Result<StatusCode, Problem> {
+    door.directory
+        .remove_factors(caller.actor(), &login_named(&name)?, None, door.now())
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Removes a factor; the employee's sessions end.
 #[utoipa::path(delete, path = "/v1/employees/{login}/factors/{id}", tag = "factors",
     params(("login" = String, Path, description = "The employee's login or an alias."),

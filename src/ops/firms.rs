@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::{ETAG, IF_MATCH, LOCATION};
+use axum::http::header::{ETAG, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use ring::digest;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::etag;
 use super::input::{Asked, Body, Named, Page, cursor, firm_id, firm_named, given, page_length};
 use super::problem::Problem;
 use super::scope::{Caller, may};
@@ -18,7 +18,6 @@ use crate::access::Doorstep;
 use crate::config::{Config, parse_positive_duration};
 use crate::directory::Firm as Row;
 use crate::gate::Policy;
-use crate::secret::hex;
 use crate::views::{self, Firm, policy};
 
 /// Which firms are asked for.
@@ -220,7 +219,7 @@ pub async fn change(
     let id = firm_named(&id)?;
     let settings = door.settings.load_full();
     let edit = |firm: &Row| {
-        if !matches(&headers, &etag(firm)) {
+        if !etag::matches(&headers, &tag(firm)) {
             return Err(Problem::new(
                 StatusCode::PRECONDITION_FAILED,
                 "the firm has changed since; read it again",
@@ -330,25 +329,10 @@ fn shown(name: &str) -> Result<&str, Problem> {
 }
 
 fn shown_with_etag(firm: &Row) -> impl axum::response::IntoResponse {
-    ([(ETAG, etag(firm))], Json(Firm::of(firm)))
+    ([(ETAG, tag(firm))], Json(Firm::of(firm)))
 }
 
 /// Of all that is shown: what looks alike is alike.
-fn etag(firm: &Row) -> String {
-    let shown = views::json(&Firm::of(firm)).to_string();
-    let digest = digest::digest(&digest::SHA256, shown.as_bytes());
-    format!("\"{}\"", &hex(digest.as_ref())[..32])
-}
-
-/// RFC 9110 13.1.1, with strong comparison.
-fn matches(headers: &HeaderMap, etag: &str) -> bool {
-    let mut lines = headers.get_all(IF_MATCH).iter().peekable();
-    if lines.peek().is_none() {
-        return true;
-    }
-    lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .map(str::trim)
-        .any(|tag| tag == "*" || tag == etag)
+fn tag(firm: &Row) -> String {
+    etag::of(&views::json(&Firm::of(firm)).to_string())
 }

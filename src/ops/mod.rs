@@ -4,8 +4,10 @@
 //! they are refused, `idempotency` that what is sent twice is done once; `openapi` describes it all.
 
 mod audit;
+mod devices;
 mod drift;
 mod employees;
+mod etag;
 mod factors;
 mod firms;
 mod health;
@@ -13,6 +15,7 @@ mod idempotency;
 mod input;
 mod metrics;
 mod openapi;
+mod phone_change;
 mod problem;
 mod reports;
 mod scim;
@@ -76,10 +79,27 @@ fn api() -> Router<Arc<Doorstep>> {
         .route("/v1/employees/{login}/reset", post(employees::reset))
         .route("/v1/employees/{login}/unlock", post(employees::unlock))
         .route("/v1/employees/{login}/sign-out", post(employees::sign_out))
-        .route("/v1/employees/{login}/factors", get(factors::list))
+        .route(
+            "/v1/employees/{login}/factors",
+            get(factors::list).delete(factors::remove_all),
+        )
         .route(
             "/v1/employees/{login}/factors/{id}",
             get(factors::show).delete(factors::remove),
+        )
+        .route(
+            "/v1/employees/{login}/devices",
+            get(devices::list).delete(devices::remove_all),
+        )
+        .route(
+            "/v1/employees/{login}/devices/{id}",
+            get(devices::show).delete(devices::remove),
+        )
+        .route(
+            "/v1/employees/{login}/phone-change",
+            get(phone_change::show)
+                .post(phone_change::approve)
+                .delete(phone_change::cancel),
         )
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/sessions/{id}", get(sessions::show).delete(sessions::remove))

@@ -9,7 +9,7 @@ use utoipa::OpenApi;
 
 use super::problem::{PROBLEM_JSON, Problem};
 use super::scope::Scope;
-use super::{audit, employees, factors, firms, reports, sessions, tokens, two_factor};
+use super::{audit, devices, employees, factors, firms, phone_change, reports, sessions, tokens, two_factor};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -35,8 +35,16 @@ use super::{audit, employees, factors, firms, reports, sessions, tokens, two_fac
         employees::unlock,
         employees::sign_out,
         factors::list,
+        factors::remove_all,
         factors::show,
         factors::remove,
+        devices::list,
+        devices::remove_all,
+        devices::show,
+        devices::remove,
+        phone_change::show,
+        phone_change::approve,
+        phone_change::cancel,
         sessions::list,
         sessions::show,
         sessions::remove,

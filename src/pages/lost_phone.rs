@@ -250,7 +250,7 @@ async fn cancelled(desk: &Desk, request: Request) -> Result<http::Response<Bytes
         from: desk.visitor.client.to_string(),
     };
     match directory
-        .cancel_phone_change(&actor, &change.login, desk.now())
+        .cancel_phone_change(&actor, &change.login, &change.id, desk.now())
         .await
     {
         Ok(()) => {}

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use firm::{Firm, FirmPolicy, FirmTwoFactor, Readiness};
-pub use people::{Employee, Factor, ResetPasscode, Session};
+pub use people::{Employee, Factor, PhoneChange, RememberedDevice, ResetPasscode, Session};
 pub use trail::{AuditRow, Chain, Passed};
 
 /// A view as JSON.

@@ -4,7 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
-use crate::directory::{Employee as Row, FactorSummary, Passcode, Phone};
+use crate::directory::{
+    Approval, Employee as Row, FactorSummary, Passcode, Phone, PhoneChange as Change,
+    RememberedDevice as Device,
+};
 use crate::gate::{FirmId, Login};
 use crate::sessions::SessionRecord;
 
@@ -68,6 +71,79 @@ impl Factor {
             kind: factor.kind.as_str(),
             name: factor.name.clone(),
             added: factor.added.to_string(),
+        }
+    }
+}
+
+/// A browser whose logins need no second factor for a while.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RememberedDevice {
+    /// Its id.
+    pub id: String,
+    /// What the browser called itself.
+    pub browser: String,
+    /// From which address it was last used.
+    pub address: String,
+    /// When it was made (RFC 3339).
+    pub made: String,
+    /// When it was last used (RFC 3339).
+    pub last_used: String,
+    /// Worth nothing from then on (RFC 3339).
+    pub expires_at: String,
+}
+
+impl RememberedDevice {
+    /// A device as it is shown.
+    pub fn of(device: &Device) -> Self {
+        Self {
+            id: device.id.clone(),
+            browser: device.browser.clone(),
+            address: device.address.clone(),
+            made: device.made.to_string(),
+            last_used: device.used.to_string(),
+            expires_at: device.expires.to_string(),
+        }
+    }
+}
+
+/// A change of number that waits.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PhoneChange {
+    /// Which: another number that is asked for later has another id.
+    pub id: String,
+    /// Whose number.
+    pub login: String,
+    /// The id of their firm.
+    pub firm: String,
+    /// The number asked for, in E.164.
+    pub phone: String,
+    /// Since when it waits (RFC 3339).
+    pub asked: String,
+    /// From which address it was asked.
+    pub from: String,
+    /// Who said yes: a login, `api:` and a token's name, `ops`, or `recovery code`; null: nobody yet.
+    #[schema(required = true)]
+    pub approved_by: Option<String>,
+    /// When it counts (RFC 3339): never without a yes.
+    #[schema(required = true)]
+    pub counts_from: Option<String>,
+}
+
+impl PhoneChange {
+    /// A change as it is shown.
+    pub fn of(change: &Change) -> Self {
+        Self {
+            id: change.id.clone(),
+            login: change.login.to_string(),
+            firm: change.firm.to_string(),
+            phone: change.phone.e164().to_owned(),
+            asked: change.asked.to_string(),
+            from: change.asked_from.clone(),
+            approved_by: change.approved.as_ref().map(|(_, by)| match by {
+                Approval::Person(name) => name.clone(),
+                Approval::RecoveryCode => "recovery code".to_owned(),
+            }),
+            counts_from: change.due.map(|due| due.to_string()),
         }
     }
 }

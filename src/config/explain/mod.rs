@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use self::vendors::{sms_place, vendor_of_sms, vendor_sentences, vendor_sms};
+use self::vendors::{sms_limits, sms_place, vendor_of_sms, vendor_sentences, vendor_sms};
 use self::words::{and, criterion, entry, or, pairs, place_of};
 use super::{Config, SmsProvider, StoreSettings, UnknownEmployee, show_duration};
 use crate::gate::rules::{Anonymous, LoginRule, UsernameSource};
@@ -183,6 +183,7 @@ fn signing_in(config: &Config) -> Vec<String> {
         limits.failed_passwords_per_address.count,
         show_duration(limits.failed_passwords_per_address.window)
     ));
+    say.extend(limits.bounds.in_words());
     let logout = &config.portal.rules.logout;
     if !logout.is_empty() {
         let entries: Vec<String> = logout.iter().map(entry).collect();
@@ -313,15 +314,14 @@ fn second_factor(config: &Config) -> Vec<String> {
         (None, _) => "No SMS provider is given: nobody can ask for a token by SMS.".to_owned(),
         (Some(_), Some(vendor)) => vendor_sms(config, vendor),
         (Some(sms), None) => format!(
-            "Tokens by SMS have {} digits, hold for {}, and are sent {}; at most {} in {} to an employee and to a number.",
+            "Tokens by SMS have {} digits, hold for {}, and are sent {}. {}",
             sms.digits,
             show_duration(sms.ttl),
             match &sms.provider {
                 SmsProvider::File { path } => format!("into the file {}", path.display()),
                 other => format!("through {}", sms_place(other)),
             },
-            config.limits.sms_per_employee.count,
-            show_duration(config.limits.sms_per_employee.window)
+            sms_limits(config)
         ),
     });
     say.extend(vendor_sentences(config));

@@ -151,7 +151,8 @@ fn what_a_vendor_does_is_told() {
     );
     for sentence in [
         "Tokens by SMS are made, sent and checked by Twilio Verify (https://verify.twilio.com); doorstep never knows them. \
-         At most 5 in 1h are asked for an employee and a number.",
+         At most 5 in 1h go to an employee and to a number, 300 in 1h to sign-ins from one address, 1000 in 1h to a firm, \
+         5000 in 1h in all, and none before an accepted password; they go to every country.",
         "Authy (https://api.authy.com) asks for approval on the devices that are enrolled there;",
         "is judged by Twilio Verify (https://verify.twilio.com), Authy (https://api.authy.com) and Duo \
          (https://api-x.duosecurity.com); what cannot be judged there is no failure.",

@@ -10,7 +10,6 @@ use crate::edge::door::Broken;
 use crate::edge::exchange::Exchange;
 use crate::edge::passage::{append_cookie, take_set_cookies};
 use crate::edge::probe::Identity;
-use crate::factors::browser::browser;
 use crate::gate::Asker;
 use crate::gate::login::Judgement;
 use crate::gate::rules::LoginRule;
@@ -120,9 +119,7 @@ impl Judged<'_> {
             }
             LoginOutcome::Challenge { token } => {
                 self.door.door.metrics.login("challenged");
-                let agent = session.get_header(http::header::USER_AGENT);
-                let browser = browser(agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default());
-                self.door.door.alert(&token, &browser, self.door.door.now()).await;
+                self.door.alert(session, &token).await;
                 let cookie = self.door.door.session_cookie(&token);
                 self.withhold(session, exchange, &Told::SecondFactor, Some(cookie))
                     .await

@@ -131,7 +131,10 @@ impl<'a> LoginExchange<'a> {
             .door
             .begin_anonymous(&Vault::default(), None, self.arrival.client, now)
             .await?;
-        Ok(Some(self.door.door.session_cookie(&token)))
+        Ok(Some(match token {
+            Some(token) => self.door.door.session_cookie(&token),
+            None => self.door.door.clear_session_cookie(),
+        }))
     }
 
     async fn send(self, session: &mut Session, rule: &LoginRule, sent: Sent) -> Result<(), Broken> {

@@ -93,7 +93,7 @@ impl Judged<'_> {
             .door
             .begin_anonymous(&vault, tried, self.passage.arrival.client, now)
             .await?;
-        Ok(Some(self.door.door.session_cookie(&token)))
+        Ok(token.map(|token| self.door.door.session_cookie(&token)))
     }
 
     /// A login that the rule takes for refused, but whose answer sets the portal's session for a stranger: what

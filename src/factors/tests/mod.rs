@@ -2,6 +2,8 @@
 
 mod challenges;
 mod confirmations;
+mod crowds;
+mod guards;
 mod locks;
 mod provider_pushes;
 mod providers;

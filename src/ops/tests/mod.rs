@@ -2,6 +2,7 @@
 
 mod document;
 mod firms;
+mod owned;
 mod people;
 mod refusals;
 mod scim;

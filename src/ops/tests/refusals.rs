@@ -89,7 +89,7 @@ async fn each_scope_opens_only_what_it_names() {
             }
             let tag = operation["tags"][0].as_str().unwrap().to_owned();
             let noun = match tag.as_str() {
-                "factors" => "employees",
+                "factors" | "devices" | "phone changes" => "employees",
                 "reports" => "audit",
                 tag => tag,
             };
@@ -113,6 +113,7 @@ async fn what_is_not_there_is_404_and_an_unknown_method_405_with_allow() {
         if target.contains("nothing") || target.contains("nobody") {
             let body = match target.rsplit('/').next() {
                 Some("two-factor") => json!({"enabled": true}),
+                Some("phone-change") => json!({"approve": true}),
                 Some("break-glass") => json!({"for": "1h", "reason": "x"}),
                 _ => json!({}),
             };

@@ -255,6 +255,7 @@ pub(super) fn state_in_words(state: &str) -> &'static str {
         "ready" => "Ready",
         "no_phone" => "No phone",
         "locked" => "Locked",
+        "change_pending" => "Change pending",
         _ => "Deactivated",
     }
 }
