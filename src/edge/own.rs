@@ -18,6 +18,8 @@ use crate::access::Visitor;
 const BODY_LIMIT: usize = 64 * 1024;
 /// How long such a body may take.
 const BODY_TIME: Duration = Duration::from_secs(20);
+/// How long a longer one may take: 8 MiB over a slow line.
+const LONG_BODY_TIME: Duration = Duration::from_secs(180);
 
 /// Why a request's body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +57,12 @@ pub async fn read_body(session: &mut Session, limit: usize) -> pingora::Result<R
         }
         Ok(Ok(body.freeze()))
     };
-    tokio::time::timeout(BODY_TIME, read)
+    let patience = if limit > BODY_LIMIT {
+        LONG_BODY_TIME
+    } else {
+        BODY_TIME
+    };
+    tokio::time::timeout(patience, read)
         .await
         .unwrap_or(Ok(Err(BodyRefused::TooSlow)))
 }
