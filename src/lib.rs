@@ -30,6 +30,7 @@ pub mod directory;
 pub mod edge;
 pub mod factors;
 pub mod gate;
+pub mod learn;
 pub mod ops;
 pub mod pages;
 pub mod providers;

@@ -1,5 +1,6 @@
 //! The configuration: what the file says, compiled into types that cannot hold nonsense.
 
+mod bounds;
 mod countries;
 mod duration;
 mod error;
@@ -25,6 +26,7 @@ use http::HeaderName;
 use ipnet::IpNet;
 use url::Url;
 
+pub use bounds::Bounds;
 pub use countries::Countries;
 pub use duration::{parse_duration, parse_limit, parse_positive_duration, show_duration};
 pub use error::{ConfigError, ConfigErrors};
@@ -125,6 +127,8 @@ pub struct Portal {
     pub identity_header: Option<HeaderName>,
     /// Put the upstream's own origin into `Origin` and `Referer`.
     pub rewrite_origin: bool,
+    /// Another proxy serves the portal and asks here who may pass (`mode = "forward-auth"`).
+    pub forward_auth: bool,
     /// Add the script that follows `Doorstep-Challenge` to the portal's HTML pages.
     pub step_up_script: bool,
 }
@@ -350,6 +354,8 @@ pub struct Limits {
     pub sms_in_all: Limit,
     /// Pushes sent to one employee.
     pub pushes_per_employee: Limit,
+    /// What strangers may hold of the gateway itself.
+    pub bounds: Bounds,
 }
 
 impl Config {

@@ -72,6 +72,7 @@ pub(super) struct PortalText {
     pub resume: Known,
     #[serde(default)]
     pub step_up_script: bool,
+    pub mode: Option<Text>,
 }
 
 /// An entry of `public` or `logout`: a path alone, or a table.
@@ -359,6 +360,18 @@ pub(super) struct LimitsText {
     pub sms_per_firm: Option<Text>,
     pub sms_in_all: Option<Text>,
     pub pushes_per_employee: Option<Text>,
+    pub connections: Option<Spanned<u64>>,
+    pub connections_per_address: Option<Spanned<u64>>,
+    pub header_timeout: Option<Text>,
+    pub header_bytes: Option<Spanned<u64>>,
+    pub header_lines: Option<Spanned<u64>>,
+    pub body_timeout: Option<Text>,
+    pub slowest_body: Option<Text>,
+    pub send_timeout: Option<Text>,
+    pub anonymous_sessions: Option<Spanned<u64>>,
+    pub anonymous_sessions_per_address: Option<Spanned<u64>>,
+    pub new_sessions_per_address: Option<Text>,
+    pub counted: Option<Spanned<u64>>,
 }
 
 #[derive(Default, Deserialize)]

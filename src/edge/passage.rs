@@ -331,7 +331,7 @@ impl Passage {
                 let token = door
                     .begin_anonymous(&vault, None, self.arrival.client, now)
                     .await?;
-                Ok(Some(door.session_cookie(&token)))
+                Ok(token.map(|token| door.session_cookie(&token)))
             }
         }
     }

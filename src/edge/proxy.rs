@@ -15,9 +15,10 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::answer;
 use super::door::Door;
-use super::door::set_cookie;
 use super::live::{SLOT, Slot};
+use super::pace::PACE;
 use super::passage::Passage;
+use super::refuse::set_cookie;
 use super::step_up::StepUp;
 use super::upstream::Upstream;
 use crate::gate::Asker;
@@ -72,6 +73,7 @@ impl ProxyHttp for Hooks {
         end: bool,
         known: &mut Known,
     ) -> Result<()> {
+        let _ = SLOT.try_with(|slot| slot.note_body(body.as_ref().map_or(0, bytes::Bytes::len), end));
         let Some(passage) = known.passage.as_deref_mut() else {
             return Ok(());
         };
@@ -237,6 +239,7 @@ impl HttpServerApp for Guarded {
         session: ServerSession,
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
+        let _ = PACE.try_with(|pace| pace.expect_head());
         let slot = Arc::new(Slot::default());
         let served = SLOT.scope(Arc::clone(&slot), self.proxy.process_new_http(session, shutdown));
         tokio::select! {

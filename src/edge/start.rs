@@ -42,6 +42,7 @@ pub async fn open(config: Config) -> anyhow::Result<Arc<Doorstep>> {
          look it over, then run: doorstep directory accept",
     )?;
     let settings = settings(config)?;
+    store.bound(settings.config.limits.bounds.store);
     Ok(Arc::new(Doorstep {
         settings: ArcSwap::from_pointee(settings),
         directory,

@@ -111,6 +111,35 @@ pub fn class_long(rules: &PortalRules, method: &Method, target: &Target) -> Opti
     request.class_long()
 }
 
+/// Classes a request whose body nobody here sees (forward-auth mode): by what its head opens. What could be a login
+/// is as open as the login's page.
+pub fn class_unread(rules: &PortalRules, method: &Method, target: &Target) -> Route {
+    let query = Fields::of_query(target.query());
+    let request = Classing {
+        rules,
+        method,
+        target,
+        query: &query,
+        body: None,
+    };
+    request
+        .never_forwarded()
+        .unwrap_or_else(|| request.class_unread())
+}
+
+/// Whether a request's address can carry a session that is not its cookies'.
+pub fn carries_session(rules: &PortalRules, target: &Target) -> bool {
+    let query = Fields::of_query(target.query());
+    let request = Classing {
+        rules,
+        method: &Method::GET,
+        target,
+        query: &query,
+        body: None,
+    };
+    request.carries_a_session() || request.path_carries_a_session()
+}
+
 /// The login page's address without the fields that a login rule reads a username from, else byte for byte.
 pub fn without_names(rules: &PortalRules, target: &Target) -> String {
     let Some(query) = target.query() else {

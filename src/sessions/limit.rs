@@ -16,6 +16,28 @@ pub struct Limit {
     pub window: Duration,
 }
 
+/// What a store that lives in this process's memory keeps at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreBounds {
+    /// Sessions in which nobody has signed in.
+    pub anonymous: usize,
+    /// Those of one network ([`limited_network`]).
+    pub anonymous_per_address: usize,
+    /// Subjects of limits.
+    pub counted: usize,
+}
+
+/// As a configuration that says nothing has it.
+impl Default for StoreBounds {
+    fn default() -> Self {
+        Self {
+            anonymous: 20_000,
+            anonymous_per_address: 2_000,
+            counted: 65_536,
+        }
+    }
+}
+
 /// What is counted; the subject is hashed under the key file before it gets here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LimitKey {

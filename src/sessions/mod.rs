@@ -15,7 +15,7 @@ use std::time::Duration;
 pub use challenge::{
     Challenge, ChallengeId, ChallengeState, PushDevice, PushPurpose, PushState, SentPush, SentToken,
 };
-pub use limit::{Allowance, Limit, LimitKey, Ticket, limited_network};
+pub use limit::{Allowance, Limit, LimitKey, StoreBounds, Ticket, limited_network};
 pub use memory::MemoryStore;
 pub use record::{Holder, Level, SessionRecord};
 pub use redis::RedisStore;

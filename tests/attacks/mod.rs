@@ -2,10 +2,12 @@
 //! oracle: whatever the status, nothing protected may reach it.
 
 mod between;
+mod factors;
 mod framing;
 mod h2;
 mod headers;
 mod host_and_method;
+mod limits;
 mod logins;
 mod methods;
 mod paths;

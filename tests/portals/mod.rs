@@ -11,5 +11,6 @@ pub mod site;
 
 mod chromium_step_up;
 mod fixtures;
+mod forward_auth;
 mod rules;
 mod step_up;

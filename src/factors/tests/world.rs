@@ -356,6 +356,7 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             identity_header: None,
             rewrite_origin: false,
             step_up_script: false,
+            forward_auth: false,
         },
         directory: DirectorySettings {
             url: Redacted::new(url.to_owned()),
@@ -391,6 +392,7 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             sms_per_firm: per(1000, 60 * MINUTE),
             sms_in_all: per(5000, 60 * MINUTE),
             pushes_per_employee: per(30, 60 * MINUTE),
+            bounds: crate::config::Bounds::default(),
         },
         notices: crate::config::Notices::default(),
         audit: crate::config::AuditSinks::default(),

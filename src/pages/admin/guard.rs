@@ -319,6 +319,7 @@ fn done(word: &str) -> Option<&'static str> {
         "approved" => "The new number counts now.",
         "cancelled" => "The change of number was cancelled.",
         "sent" => "We sent a token to your phone.",
+        "asked" => "We asked your phone. Open the request there, and type the token that it shows.",
         "confirmed" => "Confirmed. You can make changes for 10 minutes.",
         _ => return None,
     })

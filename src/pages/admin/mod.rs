@@ -10,6 +10,7 @@
 
 mod actions;
 mod confirm;
+mod confirm_phone;
 mod csv;
 mod employees;
 mod guard;
@@ -47,6 +48,7 @@ pub(super) fn routes() -> Router<Arc<Doorstep>> {
             get(confirm::show).post(confirm::verify),
         )
         .route("/.doorstep/admin/confirm/sms", post(confirm::sms))
+        .route("/.doorstep/admin/confirm/phone", post(confirm_phone::ask))
         .route(
             "/.doorstep/admin/two-factor",
             get(two_factor::show).post(two_factor::answer),

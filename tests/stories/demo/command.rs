@@ -108,7 +108,7 @@ async fn the_story_that_the_demo_prints_can_be_played() {
         .expect(303)
         .expect_to("/devices");
     assert!(bob.get("/devices").await.expect(200).holds("Bob"));
-    // 5. deep link
+    // 6. deep link
     bob.post("/logout", &[]).await;
     bob.get("/devices/7?tab=log").await.expect(303);
     bob.post("/login", &credentials)

@@ -8,6 +8,7 @@ pub mod browser;
 pub mod client;
 pub mod django;
 pub mod gateway;
+pub mod hands;
 pub mod page;
 pub mod portal;
 pub mod process;
