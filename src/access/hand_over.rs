@@ -100,7 +100,11 @@ impl Doorstep {
             return Ok(None);
         };
         let keep_until = code.expires.plus(REMEMBERED);
-        if !self.directory.spend(Spent::HandOver, &code.nonce, keep_until).await? {
+        if !self
+            .directory
+            .spend(Spent::HandOver, &code.nonce, keep_until)
+            .await?
+        {
             tracing::warn!("a code that hands a session over came a second time");
             return Ok(None);
         }

@@ -77,7 +77,10 @@ pub(super) fn own_pages(
         Some(text) => Some(reader.value(text, super::sections::parse_address)?),
     };
     if let (None, Some(text)) = (&url, &text.own_address) {
-        reader.refuse(text.span(), "own_address is where own_url is listened on, and there is no own_url");
+        reader.refuse(
+            text.span(),
+            "own_address is where own_url is listened on, and there is no own_url",
+        );
         return None;
     }
     Some(OwnPages { url, address })
@@ -99,7 +102,9 @@ fn own_url(text: &str, public: Option<&Origin>) -> Result<Origin, String> {
         ));
     }
     if !own.is_secure() && !own.is_loopback() {
-        return Err(format!("{own} is plain http, which is for loopback addresses only"));
+        return Err(format!(
+            "{own} is plain http, which is for loopback addresses only"
+        ));
     }
     Ok(own)
 }

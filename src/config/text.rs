@@ -63,6 +63,7 @@ pub(super) struct PortalText {
     pub pass_cookies: Texts,
     #[serde(default)]
     pub session_cookies: Texts,
+    pub credential_headers: Option<Texts>,
     pub session_parameters: Option<Texts>,
     pub identity_header: Option<Text>,
     pub origin: Option<Text>,
@@ -130,6 +131,7 @@ pub(super) struct LoginText {
     pub username: Spanned<UsernameText>,
     pub password: Option<PasswordText>,
     pub bearer: Option<Text>,
+    pub everywhere: Option<Spanned<bool>>,
     pub success: Option<Spanned<CriterionText>>,
     pub failure: Option<Spanned<CriterionText>>,
     pub r#where: Option<Spanned<WhereText>>,

@@ -70,7 +70,9 @@ impl Directory {
             }
             let (firm, login) = (&standing.firm.id, &standing.login);
             change.refuse_passkey_that_is_there(login.folded(), new).await?;
-            change.insert_passkey(&id, login.folded(), &name, &sealed, new).await?;
+            change
+                .insert_passkey(&id, login.folded(), &name, &sealed, new)
+                .await?;
             change.void_passcode(login.folded()).await?;
             change.touch_employee(login.folded()).await?;
             let details = json!({"factor": id, "kind": FactorKind::Passkey.as_str(), "name": name});
@@ -118,7 +120,12 @@ impl Directory {
     ///
     /// # Errors
     /// Where the directory does not answer: it must not count.
-    pub async fn use_passkey(&self, id: &str, counter: u32, now: Timestamp) -> Result<bool, DirectoryUnknown> {
+    pub async fn use_passkey(
+        &self,
+        id: &str,
+        counter: u32,
+        now: Timestamp,
+    ) -> Result<bool, DirectoryUnknown> {
         within(ANSWER, async {
             let used = sqlx::query(
                 "UPDATE factors SET last_step = $1 WHERE id = $2 AND kind = 'passkey' \
@@ -154,7 +161,9 @@ impl Change {
             .fetch_optional(self.db())
             .await?;
         if there.is_some() {
-            return Err(ChangeRefused::Duplicate("this passkey is enrolled already".into()));
+            return Err(ChangeRefused::Duplicate(
+                "this passkey is enrolled already".into(),
+            ));
         }
         let (many,) = sqlx::query_as::<_, (i64,)>(
             "SELECT COUNT(*) FROM factors WHERE employee = $1 AND kind = 'passkey'",

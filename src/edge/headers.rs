@@ -196,15 +196,21 @@ fn let_forms_go_on(head: &mut ResponseHeader, config: &Config) -> pingora::Resul
 
 /// The policies with `own` among the targets of forms, where they name any.
 fn with_form_target(policies: &str, own: &Origin) -> String {
-    let wider = policies.split(',').map(|policy| one_with_form_target(policy, own));
+    let wider = policies
+        .split(',')
+        .map(|policy| one_with_form_target(policy, own));
     wider.collect::<Vec<_>>().join(",")
 }
 
 fn one_with_form_target(policy: &str, own: &Origin) -> String {
     let directives = policy.split(';').map(|directive| {
         let mut words = directive.split_ascii_whitespace();
-        let names = words.next().is_some_and(|name| name.eq_ignore_ascii_case("form-action"));
-        let none = words.next().is_none_or(|first| first.eq_ignore_ascii_case("'none'"));
+        let names = words
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case("form-action"));
+        let none = words
+            .next()
+            .is_none_or(|first| first.eq_ignore_ascii_case("'none'"));
         match names && !none {
             true => format!("{directive} {own}"),
             false => directive.to_owned(),
@@ -291,7 +297,10 @@ mod tests {
         let own = Origin::parse("https://door.example.com").unwrap();
         for (given, made) in [
             ("default-src 'self'", "default-src 'self'"),
-            ("form-action 'self'", "form-action 'self' https://door.example.com"),
+            (
+                "form-action 'self'",
+                "form-action 'self' https://door.example.com",
+            ),
             (
                 "default-src 'self'; Form-Action 'self' ; img-src *",
                 "default-src 'self'; Form-Action 'self'  https://door.example.com; img-src *",

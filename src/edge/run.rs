@@ -138,8 +138,8 @@ fn server_conf(config: &Config) -> ServerConf {
 }
 
 fn public_listener(listen: &Listen, address: SocketAddr) -> anyhow::Result<ListenerConfig> {
-    let mut listener = ListenerConfig::tcp(address.to_string())
-        .l4_buffer(L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER));
+    let mut listener =
+        ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER));
     if let Some(tls) = &listen.tls {
         let path = |path: &Path| path.display().to_string();
         let mut settings = TlsSettings::intermediate(&path(&tls.certificate), &path(&tls.key))

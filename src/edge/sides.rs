@@ -82,8 +82,8 @@ fn lives_elsewhere(arrival: &Arrival, who: &Who, now: Timestamp) -> Response<Byt
         let body = json!({"error": "own_origin", "location": address}).to_string();
         return with_type(403, "application/json", body);
     }
-    let needs_nobody =
-        arrival.target.path().starts_with("/.doorstep/phone") || target.starts_with("/.doorstep/lost-phone/cancel");
+    let needs_nobody = arrival.target.path().starts_with("/.doorstep/phone")
+        || target.starts_with("/.doorstep/lost-phone/cancel");
     match who {
         Who::Nobody if !needs_nobody => {
             let login = arrival.settings.config.portal.rules.login_page.address(None);

@@ -76,7 +76,8 @@ impl Authenticator {
 
     fn answer(&self, response: Value) -> String {
         let id = URL_SAFE_NO_PAD.encode(self.id);
-        json!({"id": id, "rawId": id, "type": "public-key", "extensions": {}, "response": response}).to_string()
+        json!({"id": id, "rawId": id, "type": "public-key", "extensions": {}, "response": response})
+            .to_string()
     }
 
     fn client_data(&self, kind: &str, options: &Value) -> String {

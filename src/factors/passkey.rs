@@ -92,7 +92,10 @@ impl Doorstep {
         expires: Timestamp,
         now: Timestamp,
     ) -> Result<PasskeyAsked, Unknown> {
-        let Some(site) = self.passkey_site().filter(|_| waiting.allows(FactorKind::Passkey)) else {
+        let Some(site) = self
+            .passkey_site()
+            .filter(|_| waiting.allows(FactorKind::Passkey))
+        else {
             return Ok(PasskeyAsked::NoPasskey);
         };
         let kept = self.directory.passkeys(waiting.login(), &site.id).await?;
@@ -171,12 +174,17 @@ impl Doorstep {
             Named::Verified => return Ok(Verdict::Overtaken),
             Named::None | Named::RanOut => return Ok(Verdict::RanOut),
         };
-        match self.judge_passkey(&waiting, &challenge.value, answer, now).await? {
+        match self
+            .judge_passkey(&waiting, &challenge.value, answer, now)
+            .await?
+        {
             Signed::Right => {
                 self.let_in(session, &waiting, challenge, FactorKind::Passkey, now)
                     .await
             }
-            Signed::Not(PasskeyFault::Used) if matches!(self.named(&waiting, now).await?, Named::Verified) => {
+            Signed::Not(PasskeyFault::Used)
+                if matches!(self.named(&waiting, now).await?, Named::Verified) =>
+            {
                 // Sent twice: the first one has let in.
                 Ok(Verdict::Overtaken)
             }
@@ -193,7 +201,10 @@ impl Doorstep {
         now: Timestamp,
     ) -> Result<Signed, Unknown> {
         let refused = Ok(Signed::Not(PasskeyFault::Refused));
-        let Some(site) = self.passkey_site().filter(|_| waiting.allows(FactorKind::Passkey)) else {
+        let Some(site) = self
+            .passkey_site()
+            .filter(|_| waiting.allows(FactorKind::Passkey))
+        else {
             return refused;
         };
         let Some(asked) = challenge.passkey.as_ref().filter(|asked| now < asked.expires) else {
@@ -219,10 +230,18 @@ impl Doorstep {
             return refused;
         };
         let keep_until = asked.expires.plus(REMEMBERED);
-        if !self.directory.spend(Spent::Passkey, &asked.id, keep_until).await? {
+        if !self
+            .directory
+            .spend(Spent::Passkey, &asked.id, keep_until)
+            .await?
+        {
             return Ok(Signed::Not(PasskeyFault::Used));
         }
-        if !self.directory.use_passkey(&used.id, result.counter(), now).await? {
+        if !self
+            .directory
+            .use_passkey(&used.id, result.counter(), now)
+            .await?
+        {
             return self.went_back(waiting, now).await;
         }
         Ok(Signed::Right)
@@ -260,7 +279,10 @@ fn parse(answer: &str, state: &str) -> Option<(PublicKeyCredential, PasskeyAuthe
     if answer.len() > LONGEST {
         return None;
     }
-    Some((serde_json::from_str(answer).ok()?, serde_json::from_str(state).ok()?))
+    Some((
+        serde_json::from_str(answer).ok()?,
+        serde_json::from_str(state).ok()?,
+    ))
 }
 
 /// How authenticators know an employee: nothing that tells who it is.

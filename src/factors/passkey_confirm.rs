@@ -49,7 +49,10 @@ impl Doorstep {
         let Some(challenge) = found.filter(|found| found.value.login == *waiting.login()) else {
             return Ok(Confirmation::NotByPasskey(PasskeyFault::Over));
         };
-        match self.judge_passkey(&waiting, &challenge.value, answer, now).await? {
+        match self
+            .judge_passkey(&waiting, &challenge.value, answer, now)
+            .await?
+        {
             Signed::Not(fault) => Ok(Confirmation::NotByPasskey(fault)),
             Signed::Right => {
                 self.directory.note_verified(waiting.login(), now).await?;

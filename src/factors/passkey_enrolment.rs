@@ -39,7 +39,10 @@ impl Doorstep {
     ) -> Result<Option<(Value, Offered)>, Unknown> {
         let standing = &employee.standing;
         let kept = self.directory.passkeys(&standing.login, &site.id).await?;
-        let there = kept.iter().filter_map(read).map(|passkey| passkey.cred_id().clone());
+        let there = kept
+            .iter()
+            .filter_map(read)
+            .map(|passkey| passkey.cred_id().clone());
         let started = site.verifier.start_passkey_registration(
             user_handle(self.directory.id(), &standing.login),
             standing.login.as_str(),

@@ -78,7 +78,11 @@ impl FromRequestParts<Arc<Doorstep>> for Desk {
             door: door.clone(),
             json: body::wants_json(&parts.headers),
             changes: !parts.method.is_safe(),
-            here: parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned(),
+            here: parts
+                .uri
+                .path_and_query()
+                .map_or("/", PathAndQuery::as_str)
+                .to_owned(),
             browser: browser_of(&parts.headers),
             portal_cookies: portal_cookies(&settings.config.portal, &parts.headers),
             settings,

@@ -147,7 +147,11 @@ impl<'a> Enrolling<'a> {
 
     /// The page with a new offer.
     async fn anew(&self, desk: &Desk, name: &str, error: Option<&'static str>) -> Answer {
-        let Some((options, offered)) = desk.door.offer_passkey(&self.site, &self.employee, desk.now()).await? else {
+        let Some((options, offered)) = desk
+            .door
+            .offer_passkey(&self.site, &self.employee, desk.now())
+            .await?
+        else {
             return Err(Told::CannotTell.into());
         };
         let offer = Offer {
@@ -198,7 +202,10 @@ impl<'a> Enrolling<'a> {
         };
         Ok(match &page.proof {
             Some(proof) if error.is_none() => proof.answer(&page),
-            _ => layout::page(error.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY), &page),
+            _ => layout::page(
+                error.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY),
+                &page,
+            ),
         })
     }
 }

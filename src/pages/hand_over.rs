@@ -106,7 +106,11 @@ fn crossed(desk: &Desk, headers: &HeaderMap, uri: &Uri) -> Answer {
     let to = Destination::Own(own_path(query.get("to")).to_owned());
     let code = desk.door.hand_over(&under, &session.token, to, &[], desk.now());
     let pairs = [("code", code.as_str())];
-    Ok(layout::see_other(&with_query(listen.own_origin(), ARRIVE, &pairs)))
+    Ok(layout::see_other(&with_query(
+        listen.own_origin(),
+        ARRIVE,
+        &pairs,
+    )))
 }
 
 async fn arrived(desk: &Desk, headers: &HeaderMap, uri: &Uri) -> Answer {
@@ -136,7 +140,11 @@ impl Desk {
         let location = match (&handed.to, self.visitor.side) {
             (Destination::Own(path), Side::Own) => own_path(Some(path)).to_owned(),
             (Destination::Own(path), Side::Public) => {
-                format!("{}{}", self.settings.config.listen.own_origin(), own_path(Some(path)))
+                format!(
+                    "{}{}",
+                    self.settings.config.listen.own_origin(),
+                    own_path(Some(path))
+                )
             }
             (Destination::Portal(path), _) => self.at_portal(path),
         };
@@ -293,10 +301,19 @@ mod tests {
     fn only_a_window_of_its_own_goes_this_way() {
         for (pairs, goes) in [
             (&[][..], true),
-            (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")], true),
-            (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], false),
+            (
+                &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")],
+                true,
+            ),
+            (
+                &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+                false,
+            ),
             (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")], false),
-            (&[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")], false),
+            (
+                &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")],
+                false,
+            ),
         ] {
             let mut headers = HeaderMap::new();
             for (name, value) in pairs {

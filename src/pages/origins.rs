@@ -21,7 +21,10 @@ pub(super) async fn guard(State(door): State<Arc<Doorstep>>, mut response: Respo
         .get(header::CONTENT_SECURITY_POLICY)
         .and_then(|policy| policy.to_str().ok());
     let wider = policy.map(|policy| {
-        policy.replace("form-action 'self'", &format!("form-action 'self' {}", listen.public_url))
+        policy.replace(
+            "form-action 'self'",
+            &format!("form-action 'self' {}", listen.public_url),
+        )
     });
     if let Some(wider) = wider.and_then(|wider| HeaderValue::from_str(&wider).ok()) {
         headers.insert(header::CONTENT_SECURITY_POLICY, wider);

@@ -40,7 +40,9 @@ async fn asked(desk: &Desk, request: Request) -> Answer {
 async fn asked_to_confirm(desk: &Desk, request: Request) -> Answer {
     let (session, _) = desk.posted(request).await?;
     desk.stage()?;
-    Ok(options(desk.door.ask_passkey_to_confirm(session, desk.now()).await?))
+    Ok(options(
+        desk.door.ask_passkey_to_confirm(session, desk.now()).await?,
+    ))
 }
 
 fn options(asked: PasskeyAsked) -> http::Response<Bytes> {

@@ -10,8 +10,9 @@ use axum::routing::{get, post};
 use super::desk::Desk;
 use super::refusal::Stop;
 use super::{
-    Told, account, account_phones, admin, assets, callbacks, challenge, enroll_passkey, enroll_push, enroll_totp,
-    hand_over, logout, lost_phone, origins, passkey, phone, phone_token, recovery, removal, watch,
+    Told, account, account_phones, admin, assets, callbacks, challenge, enroll_passkey, enroll_push,
+    enroll_totp, hand_over, logout, lost_phone, origins, passkey, phone, phone_token, recovery, removal,
+    watch,
 };
 use crate::access::Doorstep;
 
@@ -81,7 +82,10 @@ pub fn router(door: Arc<Doorstep>) -> Router {
         .route("/.doorstep/assets/{name}", get(file))
         .method_not_allowed_fallback(wrong_method)
         .fallback(not_found)
-        .layer(axum::middleware::map_response_with_state(Arc::clone(&door), origins::guard))
+        .layer(axum::middleware::map_response_with_state(
+            Arc::clone(&door),
+            origins::guard,
+        ))
         .with_state(door)
 }
 

@@ -166,6 +166,17 @@ fn open(config: &Config) -> Vec<String> {
             or(&names)
         ));
     }
+    if !rules.credential_headers.is_empty() {
+        let names: Vec<&str> = rules
+            .credential_headers
+            .iter()
+            .map(http::HeaderName::as_str)
+            .collect();
+        say.push(format!(
+            "A token in the header {} goes up only if the session's own login brought it.",
+            or(&names)
+        ));
+    }
     say
 }
 
@@ -245,6 +256,12 @@ fn login(rule: &LoginRule) -> Vec<String> {
         say.push(format!(
             "It was refused where the answer {}; an answer that fits neither is shut and reported.",
             criterion(failure)
+        ));
+    }
+    if let (true, Some(field)) = (rule.everywhere, rule.username.field()) {
+        say.push(format!(
+            "Any other request with {field:?} in its query or its form is never forwarded, to nobody: it could sign \
+             in somebody else."
         ));
     }
     if let Some(pointer) = &rule.answer {

@@ -186,8 +186,16 @@ async fn a_firm_that_requires_passkeys_lets_in_nobody_else() {
     let world = World::new().await;
     let (_, mut key) = enrolled(&world, "ben").await;
     world.set_factors(&[FactorKind::Passkey]).await;
-    let readiness = world.door().directory.readiness(&super::world::firm()).await.unwrap();
-    assert_eq!((readiness.ready, readiness.not_ready), (1, vec!["anna".to_owned(), "carl".to_owned()]));
+    let readiness = world
+        .door()
+        .directory
+        .readiness(&super::world::firm())
+        .await
+        .unwrap();
+    assert_eq!(
+        (readiness.ready, readiness.not_ready),
+        (1, vec!["anna".to_owned(), "carl".to_owned()])
+    );
     assert!(world.employee("ben").await.is_ready() && !world.employee("anna").await.is_ready());
     let anna = world.challenged("anna").await;
     assert_eq!(world.says(&anna, &world.key(0)).await, "nothing enrolled");
@@ -214,7 +222,10 @@ async fn a_passkey_that_was_removed_or_is_somebody_elses_does_not_count() {
     let answer = key.sign(&asked(&world, &session).await);
     // The session is over with it (I14); were it not, the passkey is no longer there.
     let directory = &world.door().directory;
-    directory.remove_factor(&ops(), &name("ben"), &id, world.now()).await.unwrap();
+    directory
+        .remove_factor(&ops(), &name("ben"), &id, world.now())
+        .await
+        .unwrap();
     assert_eq!(says(&world, &session, &answer).await, "ended");
     let there = try_enrol(&world, "anna", &mut second).await;
     assert!(matches!(there, Err(ChangeRefused::Duplicate(_))), "{there:?}");
@@ -254,7 +265,10 @@ async fn nobody_who_was_reset_meanwhile_gets_a_passkey() {
     let (options, offered) = door.offer_passkey(&site, &employee, now).await.unwrap().unwrap();
     let answer = Authenticator::new(ORIGIN, SITE).make(&options);
     let new = made(&site, &offered, &answer, "", employee.standing.epoch).unwrap();
-    door.directory.reset_employee(&ops(), &name("ben"), now).await.unwrap();
+    door.directory
+        .reset_employee(&ops(), &name("ben"), now)
+        .await
+        .unwrap();
     let refused = door.directory.add_passkey(&ops(), &name("ben"), &new, now).await;
     assert!(matches!(refused, Err(ChangeRefused::NotFound(_))), "{refused:?}");
 }

@@ -17,9 +17,15 @@ fn authenticator() -> Authenticator {
 
 /// A field's or attribute's value in a page.
 fn held(page: &str, before: &str) -> String {
-    let rest = page.split_once(before).unwrap_or_else(|| panic!("no {before} in {page}")).1;
+    let rest = page
+        .split_once(before)
+        .unwrap_or_else(|| panic!("no {before} in {page}"))
+        .1;
     let value = rest.split('"').next().unwrap();
-    value.replace("&#34;", "\"").replace("&quot;", "\"").replace("&amp;", "&")
+    value
+        .replace("&#34;", "\"")
+        .replace("&quot;", "\"")
+        .replace("&amp;", "&")
 }
 
 fn field(name: &str, value: &str) -> String {
@@ -37,7 +43,13 @@ async fn offered(world: &World, token: &SessionToken) -> (Value, String) {
 }
 
 async fn factors(world: &World, login: &str) -> Vec<(FactorKind, String)> {
-    let employee = world.door.directory.employee(&name(login)).await.unwrap().unwrap();
+    let employee = world
+        .door
+        .directory
+        .employee(&name(login))
+        .await
+        .unwrap()
+        .unwrap();
     let factors = employee.factors.into_iter();
     factors.map(|factor| (factor.kind, factor.name)).collect()
 }
@@ -59,7 +71,10 @@ async fn enrolled(world: &World, token: &SessionToken) -> Authenticator {
         world.key()
     );
     let added = world.send(Sent::form(ENROL, token, &fields)).await;
-    assert_eq!((added.status, added.location()), (StatusCode::SEE_OTHER, "/.doorstep/account"));
+    assert_eq!(
+        (added.status, added.location()),
+        (StatusCode::SEE_OTHER, "/.doorstep/account")
+    );
     key
 }
 
@@ -73,13 +88,23 @@ async fn i14_a_passkey_is_added_with_a_token_in_the_same_form_and_signs_in() {
     let fields = format!("{}{sealed}", field("passkey", &made));
     let unconfirmed = world.send(Sent::form(ENROL, &token, &fields)).await;
     assert_eq!(unconfirmed.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(unconfirmed.body.contains("Your passkey is there"), "{}", unconfirmed.body);
+    assert!(
+        unconfirmed.body.contains("Your passkey is there"),
+        "{}",
+        unconfirmed.body
+    );
     assert_eq!(factors(&world, "anna").await.len(), 1);
     world.clock.advance(MINUTE / 2);
     let fields = format!("{fields}&name=Laptop&proof={}", world.key());
     let added = world.send(Sent::form(ENROL, &token, &fields)).await;
-    assert_eq!((added.status, added.location()), (StatusCode::SEE_OTHER, "/.doorstep/account"));
-    assert_eq!(factors(&world, "anna").await[1], (FactorKind::Passkey, "Laptop".to_owned()));
+    assert_eq!(
+        (added.status, added.location()),
+        (StatusCode::SEE_OTHER, "/.doorstep/account")
+    );
+    assert_eq!(
+        factors(&world, "anna").await[1],
+        (FactorKind::Passkey, "Laptop".to_owned())
+    );
     world.clock.advance(MINUTE / 2);
     let again = format!("{}{sealed}&proof={}", field("passkey", &made), world.key());
     let again = world.send(Sent::form(ENROL, &token, &again)).await;
@@ -94,7 +119,9 @@ async fn i14_a_passkey_is_added_with_a_token_in_the_same_form_and_signs_in() {
     let verify = "/.doorstep/challenge/verify";
     let entered = world.send(Sent::form(verify, &waiting, &fields)).await;
     assert_eq!(entered.status, StatusCode::SEE_OTHER, "{}", entered.body);
-    let account = world.send(Sent::get("/.doorstep/account").by(&entered.token())).await;
+    let account = world
+        .send(Sent::get("/.doorstep/account").by(&entered.token()))
+        .await;
     assert!(account.body.contains("Laptop"), "{}", account.body);
 }
 
@@ -103,7 +130,13 @@ async fn i14_a_passkey_stands_for_the_token_in_the_form_of_a_change() {
     let world = World::new().await;
     let token = world.verified("anna").await;
     let mut key = enrolled(&world, &token).await;
-    let employee = world.door.directory.employee(&name("anna")).await.unwrap().unwrap();
+    let employee = world
+        .door
+        .directory
+        .employee(&name("anna"))
+        .await
+        .unwrap()
+        .unwrap();
     let id = &employee.factors[0].id;
     let removal = format!("/.doorstep/account/remove?id={id}");
     let page = world.send(Sent::get(removal).by(&token)).await;
@@ -111,14 +144,21 @@ async fn i14_a_passkey_stands_for_the_token_in_the_form_of_a_change() {
     let options = asked(&world, "/.doorstep/account/passkey", &token).await;
     key.verifies = false;
     let weak = format!("id={id}{}", field("proof_passkey", &key.sign(&options)));
-    let weak = world.send(Sent::form("/.doorstep/account/remove", &token, &weak)).await;
+    let weak = world
+        .send(Sent::form("/.doorstep/account/remove", &token, &weak))
+        .await;
     assert_eq!(weak.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(weak.body.contains("was not accepted"), "{}", weak.body);
     key.verifies = true;
     let fields = format!("id={id}{}", field("proof_passkey", &key.sign(&options)));
-    let removed = world.send(Sent::form("/.doorstep/account/remove", &token, &fields)).await;
+    let removed = world
+        .send(Sent::form("/.doorstep/account/remove", &token, &fields))
+        .await;
     assert_eq!(removed.status, StatusCode::SEE_OTHER, "{}", removed.body);
-    assert_eq!(factors(&world, "anna").await, [(FactorKind::Passkey, "Laptop".to_owned())]);
+    assert_eq!(
+        factors(&world, "anna").await,
+        [(FactorKind::Passkey, "Laptop".to_owned())]
+    );
 }
 
 #[tokio::test]
@@ -126,9 +166,17 @@ async fn i14_nobody_adds_a_passkey_on_a_password_alone_or_for_another_session() 
     let world = World::new().await;
     let waiting = world.signed_in("ben").await;
     let page = world.send(Sent::get(ENROL).by(&waiting)).await;
-    assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, "/.doorstep/challenge"));
-    let asked = world.send(Sent::form("/.doorstep/challenge/passkey", &waiting, "")).await;
-    assert_eq!((asked.status, asked.json()["error"].as_str()), (StatusCode::FORBIDDEN, Some("no_passkey")));
+    assert_eq!(
+        (page.status, page.location()),
+        (StatusCode::SEE_OTHER, "/.doorstep/challenge")
+    );
+    let asked = world
+        .send(Sent::form("/.doorstep/challenge/passkey", &waiting, ""))
+        .await;
+    assert_eq!(
+        (asked.status, asked.json()["error"].as_str()),
+        (StatusCode::FORBIDDEN, Some("no_passkey"))
+    );
     let token = world.verified("anna").await;
     let (options, sealed) = offered(&world, &token).await;
     let made = field("passkey", &authenticator().make(&options));

@@ -51,14 +51,16 @@ impl Site {
         desk.fill("input[name=password]", password_of(ANNA)).await;
         desk.click("form button").await;
         let challenge = self.own(CHALLENGE);
-        desk.until_at("the challenge on its own origin", |url| url == challenge).await;
+        desk.until_at("the challenge on its own origin", |url| url == challenge)
+            .await;
         let key = self.world.anna.fresh().await;
         desk.fill(TOKEN, &key).await;
         if desk.has(TOKEN).await && desk.has(SIGN_IN).await {
             desk.click(SIGN_IN).await;
         }
         let there = self.public(DEEP_LINK);
-        desk.until_at("the deep link on the portal's origin", |url| url == there).await;
+        desk.until_at("the deep link on the portal's origin", |url| url == there)
+            .await;
     }
 }
 
@@ -94,25 +96,43 @@ async fn scripts_are_kept_out(host: &str) {
 
     // A script on the portal's page can read none of it, on either origin.
     desk.go(&site.public(DEEP_LINK)).await;
-    for path in [CHALLENGE, "/.doorstep/account", "/.doorstep/enroll/totp", "/.doorstep/phone/"] {
+    for path in [
+        CHALLENGE,
+        "/.doorstep/account",
+        "/.doorstep/enroll/totp",
+        "/.doorstep/phone/",
+    ] {
         let own = fetched(&desk, &site.own(path), "{}").await;
         assert_eq!(text(&own), "failed", "{path}");
         let public = fetched(&desk, &site.public(path), "{}").await;
         assert!(text(&public).starts_with("basic 403"), "{path}: {public}");
     }
-    let crossing = fetched(&desk, &site.public("/.doorstep/cross?state=x"), "{redirect: 'manual'}").await;
+    let crossing = fetched(
+        &desk,
+        &site.public("/.doorstep/cross?state=x"),
+        "{redirect: 'manual'}",
+    )
+    .await;
     assert!(!text(&crossing).contains("code="), "{crossing}");
 
     // Nor send a form there, even one that holds the right form token.
     let body = format!("{{method: 'POST', mode: 'no-cors', body: new URLSearchParams({{csrf: '{csrf}'}})}}");
-    for path in ["/.doorstep/account/sign-out", "/.doorstep/enroll/push", "/.doorstep/enroll/recovery", "/.doorstep/logout"] {
+    for path in [
+        "/.doorstep/account/sign-out",
+        "/.doorstep/enroll/push",
+        "/.doorstep/enroll/recovery",
+        "/.doorstep/logout",
+    ] {
         let sent = fetched(&desk, &site.own(path), &body).await;
         assert_eq!(text(&sent), "opaque 0 ", "{path}");
         let sent = fetched(&desk, &site.public(path), &body.replace("mode: 'no-cors', ", "")).await;
         assert!(text(&sent).contains("own_origin"), "{path}: {sent}");
     }
     let still = fetched(&desk, &site.public(DEEP_LINK), "{}").await;
-    assert!(text(&still).starts_with("basic 200"), "she is still signed in: {still}");
+    assert!(
+        text(&still).starts_with("basic 200"),
+        "she is still signed in: {still}"
+    );
 
     // Nor look into a window or a frame of it, nor find a phone's key.
     let seen = desk
@@ -131,22 +151,34 @@ async fn scripts_are_kept_out(host: &str) {
     assert!(text(&seen).ends_with(" 0"), "{seen}");
 
     // Nor answer for a phone.
-    let forged = fetched(&desk, &site.own("/.doorstep/phone/answer"), "{method: 'POST', mode: 'no-cors', body: '{}'}").await;
+    let forged = fetched(
+        &desk,
+        &site.own("/.doorstep/phone/answer"),
+        "{method: 'POST', mode: 'no-cors', body: '{}'}",
+    )
+    .await;
     assert_eq!(text(&forged), "opaque 0 ");
     let events = site.world.gateway.json(&["audit", "list"]).to_string();
     for event in ["factor.added", "recovery_codes", "session.revoked"] {
         let before = events.matches(event).count();
-        assert_eq!(before, if event == "factor.added" { 3 } else { 0 }, "{event}: {events}");
+        assert_eq!(
+            before,
+            if event == "factor.added" { 3 } else { 0 },
+            "{event}: {events}"
+        );
     }
 
     // Signing out there ends it here.
     desk.go(&site.public("/.doorstep/account")).await;
     desk.click("form[action$='sign-out'] button").await;
     let origin = site.world.gateway.origin.clone();
-    desk.until_at("the login page", |url| url.starts_with(&origin) && url.contains("/login"))
-        .await;
+    desk.until_at("the login page", |url| {
+        url.starts_with(&origin) && url.contains("/login")
+    })
+    .await;
     desk.go(&site.public(DEEP_LINK)).await;
-    desk.until_at("the login page", |url| url.contains("/login")).await;
+    desk.until_at("the login page", |url| url.contains("/login"))
+        .await;
     desk.close().await;
 }
 
@@ -164,10 +196,21 @@ async fn on_another_host_own_pages_are_out_of_reach_of_the_portals_scripts() {
 async fn each_origin_serves_its_own_part() {
     let site = Site::open("localhost").await;
     let own = Browser::to(&site.own, site.address);
-    for path in ["/app/secret", "/login", "/public/ping", "/.doorstep/callbacks/authy", "/.doorstep/../app/secret"] {
+    for path in [
+        "/app/secret",
+        "/login",
+        "/public/ping",
+        "/.doorstep/callbacks/authy",
+        "/.doorstep/../app/secret",
+    ] {
         assert_eq!(own.get(path).await.status, 404, "{path}");
     }
-    assert_eq!(own.post("/login", &[("email", ANNA), ("password", "x")]).await.status, 404);
+    assert_eq!(
+        own.post("/login", &[("email", ANNA), ("password", "x")])
+            .await
+            .status,
+        404
+    );
     let root = own.get("/").await.expect(303);
     assert_eq!(root.location(), site.public("/"));
     let nobody = own.get(CHALLENGE).await.expect(401);
@@ -179,16 +222,28 @@ async fn each_origin_serves_its_own_part() {
     assert_eq!(public.get(CHALLENGE).await.status, 401, "nobody is signed in");
     public.password(ANNA).await.expect(303).expect_to(CHALLENGE);
     let there = public.get(CHALLENGE).await.expect(303);
-    assert!(there.location().starts_with(&site.own("/.doorstep/begin?to=")), "{}", there.shown());
-    assert_eq!(public.fetch("GET", "/.doorstep/challenge/status").await.status, 403);
-    let typed = public.post("/.doorstep/challenge/verify", &[("token", "123456")]).await;
+    assert!(
+        there.location().starts_with(&site.own("/.doorstep/begin?to=")),
+        "{}",
+        there.shown()
+    );
+    assert_eq!(
+        public.fetch("GET", "/.doorstep/challenge/status").await.status,
+        403
+    );
+    let typed = public
+        .post("/.doorstep/challenge/verify", &[("token", "123456")])
+        .await;
     assert_eq!(typed.status, 403, "{}", typed.shown());
     let phone = public.get("/.doorstep/phone/").await.expect(303);
     assert_eq!(phone.location(), site.own("/.doorstep/phone/"));
     let unknown = public.post("/.doorstep/callbacks/authy", &[]).await;
     assert_eq!(unknown.status, 401, "callbacks stay, and are judged");
     let told = site.world.gateway.ok(&["check"]);
-    assert!(told.contains("out of reach of scripts") && !told.contains("share the origin"), "{told}");
+    assert!(
+        told.contains("out of reach of scripts") && !told.contains("share the origin"),
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -202,7 +257,11 @@ async fn a_foreign_host_is_neither_origin() {
         assert_eq!(browser.get(CHALLENGE).await.status, 400, "{origin}");
     }
     let own = Browser::to(&site.own, site.world.gateway.address);
-    assert_eq!(own.get(CHALLENGE).await.status, 401, "either listener takes both hosts");
+    assert_eq!(
+        own.get(CHALLENGE).await.status,
+        401,
+        "either listener takes both hosts"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -211,7 +270,13 @@ async fn without_it_a_script_changes_nothing_without_a_token_in_the_same_form() 
     let anna = world.anna_signed_in().await;
     // Same origin: a script reads her pages, form token and all.
     let page = anna.fetch("GET", "/.doorstep/account").await.expect(200).text();
-    let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let csrf = page
+        .split("name=\"csrf\" value=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
     let id = world.gateway.json(&["employee", "show", ANNA]);
     let id = id["factors"][0]["id"].as_str().unwrap_or_default().to_owned();
     for (path, more) in [

@@ -264,15 +264,23 @@ impl Chromium {
     /// Whether its finger is known from now on.
     pub async fn knows_finger(&self, authenticator: &str, known: bool) {
         let path = format!("/webauthn/authenticator/{authenticator}/uv");
-        let answer = self.call(Method::POST, &path, json!({"isUserVerified": known})).await;
+        let answer = self
+            .call(Method::POST, &path, json!({"isUserVerified": known}))
+            .await;
         assert!(answer.is_null(), "{answer}");
     }
 
     /// Runs a script that answers later; what it answers.
     pub async fn script_later(&self, script: &str) -> Value {
-        let script = format!("const done = arguments[0]; (async () => {{ {script} }})().then(done, (e) => done('' + e));");
-        self.call(Method::POST, "/execute/async", json!({"script": script, "args": []}))
-            .await
+        let script = format!(
+            "const done = arguments[0]; (async () => {{ {script} }})().then(done, (e) => done('' + e));"
+        );
+        self.call(
+            Method::POST,
+            "/execute/async",
+            json!({"script": script, "args": []}),
+        )
+        .await
     }
 
     /// Closes the window and ends the browser.
