@@ -51,6 +51,8 @@ pub struct Visitor {
     pub who: Who,
     /// From which address.
     pub client: IpAddr,
+    /// At which place that is, where a trusted proxy says so.
+    pub place: Option<String>,
     /// Page or script.
     pub asker: Asker,
     /// When.

@@ -209,6 +209,7 @@ impl Door {
                 let visitor = Visitor {
                     who,
                     client: arrival.client,
+                    place: arrival.place,
                     asker: arrival.asker,
                     now,
                     request_id: arrival.request_id,
