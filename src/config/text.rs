@@ -72,6 +72,7 @@ pub(super) struct PortalText {
     pub resume: Known,
     #[serde(default)]
     pub step_up_script: bool,
+    pub mode: Option<Text>,
 }
 
 /// An entry of `public` or `logout`: a path alone, or a table.
@@ -129,6 +130,7 @@ pub(super) struct LoginText {
     pub username: Spanned<UsernameText>,
     pub password: Option<PasswordText>,
     pub bearer: Option<Text>,
+    pub everywhere: Option<Spanned<bool>>,
     pub success: Option<Spanned<CriterionText>>,
     pub failure: Option<Spanned<CriterionText>>,
     pub r#where: Option<Spanned<WhereText>>,

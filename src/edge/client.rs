@@ -16,9 +16,8 @@ const LONGEST_PLACE: usize = 80;
 /// The client's address (I11): the peer's, unless the peer is a trusted proxy; then the right-most address
 /// of X-Forwarded-For that is not itself trusted.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let peer = peer.to_canonical();
-    if !is_trusted(&peer) {
+    if !is_trusted(peer, trusted) {
         return peer;
     }
     let mut furthest = peer;
@@ -33,7 +32,7 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
             return furthest;
         };
         furthest = address;
-        if !is_trusted(&address) {
+        if !is_trusted(address, trusted) {
             return address;
         }
     }
@@ -42,11 +41,7 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
 
 /// The name of the place that the client is at: as a trusted proxy says it in the header that configuration names.
 pub fn place(peer: IpAddr, headers: &HeaderMap, listen: &Listen) -> Option<String> {
-    let peer = peer.to_canonical();
-    let trusted = listen
-        .trusted_proxies
-        .iter()
-        .any(|network| network.contains(&peer));
+    let trusted = is_trusted(peer, &listen.trusted_proxies);
     let mut lines = headers
         .get_all(listen.place_header.as_ref().filter(|_| trusted)?)
         .iter();
@@ -60,6 +55,12 @@ pub fn place(peer: IpAddr, headers: &HeaderMap, listen: &Listen) -> Option<Strin
         .take(LONGEST_PLACE)
         .collect();
     (!name.is_empty()).then_some(name)
+}
+
+/// Whether forwarding headers are believed from this address.
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 /// An address as proxies write it: bare, with a port, or in brackets.

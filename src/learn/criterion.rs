@@ -123,6 +123,7 @@ impl Bench<'_> {
         };
         let rule = LoginRule {
             method: Method::POST,
+            everywhere: false,
             path: Glob::parse("/").ok()?,
             where_query: Vec::new(),
             where_form: Vec::new(),

@@ -10,5 +10,6 @@ pub mod node_red;
 mod chromium_django;
 mod chromium_step_up;
 mod fixtures;
+mod forward_auth;
 mod rules;
 mod step_up;
