@@ -81,6 +81,11 @@ fn placement(config: &Config) -> Vec<String> {
     if listen.trusted_proxies.is_empty() {
         say.push("Forwarding headers are believed from nobody; the client is whoever connects.".into());
     }
+    if let Some(header) = &listen.place_header {
+        say.push(format!(
+            "The place that phones show is what the trusted proxies say in {header}."
+        ));
+    }
     let ops = &config.ops;
     say.push(match &ops.token_file {
         Some(file) => format!(
