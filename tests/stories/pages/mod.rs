@@ -1,4 +1,5 @@
 //! What people see below `/.doorstep/`.
 
+mod accessible;
 mod challenge;
 mod phones;

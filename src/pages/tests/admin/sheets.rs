@@ -10,7 +10,7 @@ use crate::secret::SessionToken;
 const IMPORT: &str = "/.doorstep/admin/import";
 
 /// A form with files, as a browser sends it.
-async fn upload(world: &World, token: &SessionToken, fields: &[(&str, &str)]) -> Answer {
+pub async fn upload(world: &World, token: &SessionToken, fields: &[(&str, &str)]) -> Answer {
     let mut body = String::new();
     for (field, text) in fields.iter().chain([&("csrf", token.form_token().as_str())]) {
         let file = if *field == "file" {
@@ -180,7 +180,11 @@ async fn a_script_is_told_how_far_an_import_has_come() {
     let key = world.key();
     let sent = |text: &str, key: &str| {
         let mut body = String::new();
-        for (field, text) in [("csrf", token.form_token().as_str()), ("text", text), ("token", key)] {
+        for (field, text) in [
+            ("csrf", token.form_token().as_str()),
+            ("text", text),
+            ("token", key),
+        ] {
             body.push_str(&format!(
                 "--xx\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{text}\r\n"
             ));
