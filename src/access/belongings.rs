@@ -2,8 +2,10 @@
 
 use super::{Doorstep, LiveSession, Unknown};
 use crate::clock::Timestamp;
-use crate::secret::SessionToken;
-use crate::sessions::{Level, SessionRecord, Slot, StoreUnknown, VaultWrite};
+use crate::secret::{Purpose, SessionToken};
+use crate::sessions::{
+    Allowance, Level, LimitKey, SessionRecord, Slot, StoreUnknown, VaultWrite, limited_network,
+};
 use crate::vault::Vault;
 
 /// How often a lost compare-and-set of a vault is tried again: each loss is another request's gain, so
@@ -66,7 +68,8 @@ impl Doorstep {
         Err(StoreUnknown("a vault changed too often to be written".into()).into())
     }
 
-    /// Begins an anonymous session that keeps `vault`.
+    /// Begins an anonymous session that keeps `vault`. `None` where too many began at the client's address: then
+    /// nothing is kept for newcomers, and whoever has a session notices nothing.
     ///
     /// # Errors
     /// Where the store cannot answer.
@@ -76,15 +79,25 @@ impl Doorstep {
         tried: Option<String>,
         client: std::net::IpAddr,
         now: Timestamp,
-    ) -> Result<SessionToken, Unknown> {
+    ) -> Result<Option<SessionToken>, Unknown> {
         let token = SessionToken::random();
-        let (idle, absolute) = {
+        let (idle, absolute, limit) = {
             let settings = self.settings.load();
             (
                 settings.config.sessions.idle_timeout,
                 settings.config.sessions.absolute_timeout,
+                settings.config.limits.bounds.new_sessions_per_address,
             )
         };
+        let network = limited_network(client);
+        let key = LimitKey {
+            name: "new_sessions_per_address",
+            subject: self.keys.keyed_hash(Purpose::Limit, network.as_bytes()),
+        };
+        if let Allowance::Refused { .. } = self.store.take(&key, limit, now).await? {
+            self.metrics.refused("new_sessions");
+            return Ok(None);
+        }
         let record = SessionRecord {
             id: token.id(),
             level: Level::Anonymous { tried },
@@ -95,6 +108,6 @@ impl Doorstep {
             address: client,
         };
         self.store.create(&record, &vault.seal(&token), now).await?;
-        Ok(token)
+        Ok(Some(token))
     }
 }

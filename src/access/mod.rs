@@ -7,6 +7,7 @@ mod devices;
 mod drift;
 mod entry;
 mod exceptions;
+mod front;
 mod login;
 mod logout;
 mod machine;
@@ -62,6 +63,8 @@ pub struct Doorstep {
     pub metrics: Metrics,
     /// Which exceptions were audited already.
     pub noted: Noted,
+    /// The providers' requests that this gateway looks after.
+    pub following: crate::factors::Following,
 }
 
 impl Doorstep {

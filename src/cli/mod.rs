@@ -14,6 +14,7 @@ mod failure;
 mod firm;
 mod import;
 mod key;
+mod learn;
 mod logging;
 mod phone_change;
 mod report;
@@ -65,6 +66,8 @@ enum Command {
     Check,
     /// A sample portal, the gateway and its people's phones, on loopback: nothing to configure.
     Demo(demo::Demo),
+    /// Watches one wrong and one right login, and writes the [portal] section.
+    Learn(learn::Learn),
     /// Firms and their policy.
     #[command(subcommand)]
     Firm(firm::Firm),
@@ -112,6 +115,7 @@ fn apply(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Demo(demo) => demo.apply(context),
         Command::Canary(canary) => context.wait(canary.apply(context)),
         Command::ClientToken(token) => context.wait(token.apply(context)),
+        Command::Learn(learn) => learn.apply(context),
         Command::Key(key) => key.apply(context),
         Command::Firm(firm) => context.wait(firm.apply(context)),
         Command::Employee(employee) => context.wait(employee.apply(context)),

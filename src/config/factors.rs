@@ -6,6 +6,7 @@ use http::HeaderName;
 use toml::Spanned;
 use url::Url;
 
+use super::countries::{Countries, Country};
 use super::duration::{parse_duration, parse_positive_duration};
 use super::reader::Reader;
 use super::text::{FactorsText, SmsText, TotpText};
@@ -85,6 +86,10 @@ fn sms(reader: &mut Reader<'_>, text: &Spanned<SmsText>, public_url: Option<&Ori
     let text = text.get_ref();
     let digits = reader.number("digits", text.digits.as_ref(), 6, 6..=10);
     let ttl = reader.value_or(text.ttl.as_ref(), 10 * MINUTE, at_most_ten_minutes);
+    let countries = match &text.countries {
+        None => Some(Vec::new()),
+        Some(named) => reader.values(named, Country::parse),
+    };
     let provider = match text.provider.get_ref().as_str() {
         "file" => {
             refuse_foreign_keys(reader, text, "file");
@@ -109,6 +114,7 @@ fn sms(reader: &mut Reader<'_>, text: &Spanned<SmsText>, public_url: Option<&Ori
     Some(SmsSettings {
         digits: u32::try_from(digits?).ok()?,
         ttl: ttl?,
+        countries: Countries::new(countries?),
         provider: provider?,
     })
 }

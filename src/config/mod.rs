@@ -1,5 +1,7 @@
 //! The configuration: what the file says, compiled into types that cannot hold nonsense.
 
+mod bounds;
+mod countries;
 mod duration;
 mod error;
 mod explain;
@@ -24,6 +26,8 @@ use http::HeaderName;
 use ipnet::IpNet;
 use url::Url;
 
+pub use bounds::Bounds;
+pub use countries::Countries;
 pub use duration::{parse_duration, parse_limit, parse_positive_duration, show_duration};
 pub use error::{ConfigError, ConfigErrors};
 pub use explain::{Part, explain, explanation};
@@ -123,6 +127,10 @@ pub struct Portal {
     pub identity_header: Option<HeaderName>,
     /// Put the upstream's own origin into `Origin` and `Referer`.
     pub rewrite_origin: bool,
+    /// Another proxy serves the portal and asks here who may pass (`mode = "forward-auth"`).
+    pub forward_auth: bool,
+    /// Add the script that follows `Doorstep-Challenge` to the portal's HTML pages.
+    pub step_up_script: bool,
 }
 
 /// `[portal] upstream`
@@ -201,6 +209,8 @@ pub struct SmsSettings {
     pub digits: u32,
     /// How long a token is valid: 10 minutes by default and at most (NIST SP 800-63B-4 3.1.3.2).
     pub ttl: Duration,
+    /// Where it may be sent.
+    pub countries: Countries,
     /// Who sends it.
     pub provider: SmsProvider,
 }
@@ -336,8 +346,16 @@ pub struct Limits {
     pub challenges_per_employee: Limit,
     /// Tokens sent to one employee, and to one number.
     pub sms_per_employee: Limit,
+    /// Tokens sent for sign-ins from one address (IPv6: from one /64).
+    pub sms_per_address: Limit,
+    /// Tokens sent to the employees of one firm.
+    pub sms_per_firm: Limit,
+    /// Tokens sent in all.
+    pub sms_in_all: Limit,
     /// Pushes sent to one employee.
     pub pushes_per_employee: Limit,
+    /// What strangers may hold of the gateway itself.
+    pub bounds: Bounds,
 }
 
 impl Config {

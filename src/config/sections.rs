@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+use super::bounds::bounds;
 use super::duration::{parse_duration, parse_limit, parse_positive_duration};
 use super::reader::Reader;
 use super::text::{DirectoryText, LimitsText, ListenText, OpsText, SecretsText, SessionsText, Text, TlsText};
@@ -183,13 +184,21 @@ pub(super) fn limits(reader: &mut Reader<'_>, text: &LimitsText) -> Option<Limit
     let failed_passwords_per_address = read(&text.failed_passwords_per_address, limit(300, 10));
     let challenges_per_employee = read(&text.challenges_per_employee, limit(60, 1));
     let sms_per_employee = read(&text.sms_per_employee, limit(5, 60));
+    let sms_per_address = read(&text.sms_per_address, limit(300, 60));
+    let sms_per_firm = read(&text.sms_per_firm, limit(1000, 60));
+    let sms_in_all = read(&text.sms_in_all, limit(5000, 60));
     let pushes_per_employee = read(&text.pushes_per_employee, limit(30, 60));
+    let bounds = bounds(reader, text);
     Some(Limits {
         failed_passwords_per_login: failed_passwords_per_login?,
         failed_passwords_per_address: failed_passwords_per_address?,
         challenges_per_employee: challenges_per_employee?,
         sms_per_employee: sms_per_employee?,
+        sms_per_address: sms_per_address?,
+        sms_per_firm: sms_per_firm?,
+        sms_in_all: sms_in_all?,
         pushes_per_employee: pushes_per_employee?,
+        bounds: bounds?,
     })
 }
 

@@ -69,7 +69,9 @@ pub(super) struct PortalText {
     #[serde(default)]
     pub exempt: Vec<Spanned<ExemptText>>,
     pub resume: Known,
-    pub step_up_script: Known,
+    #[serde(default)]
+    pub step_up_script: bool,
+    pub mode: Option<Text>,
 }
 
 /// An entry of `public` or `logout`: a path alone, or a table.
@@ -127,6 +129,7 @@ pub(super) struct LoginText {
     pub username: Spanned<UsernameText>,
     pub password: Option<PasswordText>,
     pub bearer: Option<Text>,
+    pub everywhere: Option<Spanned<bool>>,
     pub success: Option<Spanned<CriterionText>>,
     pub failure: Option<Spanned<CriterionText>>,
     pub r#where: Option<Spanned<WhereText>>,
@@ -324,6 +327,7 @@ with_vendor_keys! {
         provider: Text,
         digits: Option<Spanned<u64>>,
         ttl: Option<Text>,
+        countries: Option<Texts>,
         // file
         path: Option<Text>,
         // http
@@ -351,7 +355,22 @@ pub(super) struct LimitsText {
     pub failed_passwords_per_address: Option<Text>,
     pub challenges_per_employee: Option<Text>,
     pub sms_per_employee: Option<Text>,
+    pub sms_per_address: Option<Text>,
+    pub sms_per_firm: Option<Text>,
+    pub sms_in_all: Option<Text>,
     pub pushes_per_employee: Option<Text>,
+    pub connections: Option<Spanned<u64>>,
+    pub connections_per_address: Option<Spanned<u64>>,
+    pub header_timeout: Option<Text>,
+    pub header_bytes: Option<Spanned<u64>>,
+    pub header_lines: Option<Spanned<u64>>,
+    pub body_timeout: Option<Text>,
+    pub slowest_body: Option<Text>,
+    pub send_timeout: Option<Text>,
+    pub anonymous_sessions: Option<Spanned<u64>>,
+    pub anonymous_sessions_per_address: Option<Spanned<u64>>,
+    pub new_sessions_per_address: Option<Text>,
+    pub counted: Option<Spanned<u64>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -56,9 +56,10 @@ mod sweep;
 mod trail;
 mod two_factor;
 mod unknown;
+mod vendor_pushes;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -77,6 +78,7 @@ pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSo
 pub use scim::{ScimProfile, ScimSearch, ScimUser};
 pub use scim_groups::{GroupChanges, ScimMember};
 pub use trail::TrailFilter;
+pub use vendor_pushes::VendorPush;
 
 use crate::secret::KeyRing;
 

@@ -4,7 +4,6 @@
 use pingora::proxy::Session;
 
 use super::arrival::Arrival;
-use super::client::limited_network;
 use super::door::Door;
 use crate::access::{Ending, Unknown, Who};
 use crate::clock::Timestamp;
@@ -12,7 +11,7 @@ use crate::directory::{Actor, AuditEvent};
 use crate::gate::Login;
 use crate::pages::Told;
 use crate::secret::Purpose;
-use crate::sessions::{Allowance, Limit, LimitKey, Ticket};
+use crate::sessions::{Allowance, Limit, LimitKey, Ticket, limited_network};
 
 /// Outer: the wire. Inner: directory and store.
 type Outcome<T> = pingora::Result<Result<T, Unknown>>;

@@ -10,11 +10,12 @@ use pingora::proxy::Session;
 use super::answer;
 use super::arrival::Arrival;
 use super::credentials::{self, Basic, Unreadable};
-use super::door::{Door, deep_link, set_cookie};
+use super::door::Door;
 use super::exchange::{Body, Exchange};
 use super::headers::{self, Said};
 use super::passage::take_set_cookies;
 use super::probe::Identity;
+use super::refuse::{deep_link, set_cookie};
 use crate::access::{Accepted, Ending, LoginCheck, LoginOutcome, Unknown, Who};
 use crate::gate::login::{Answer, Asked, Judgement, Told as LoginTold, judge};
 use crate::gate::rules::LoginRule;
@@ -246,16 +247,17 @@ impl Door {
         if let Err(unknown) = self.give_back(&tickets).await {
             return Ok(Err(unknown));
         }
+        let mut owes = None;
         let (word, told, cookie) = match outcome {
             LoginOutcome::LetIn { token, .. } => {
                 self.door.metrics.login("let_in");
                 return Ok(Ok(Tried::LetIn(token)));
             }
-            LoginOutcome::Challenge { token } => (
-                "challenged",
-                Told::SecondFactor,
-                Some(self.door.session_cookie(&token)),
-            ),
+            LoginOutcome::Challenge { token } => {
+                let cookie = self.door.session_cookie(&token);
+                owes = Some(token);
+                ("challenged", Told::SecondFactor, Some(cookie))
+            }
             LoginOutcome::NotKnown => (
                 "not_known",
                 Told::NotKnown,
@@ -263,6 +265,9 @@ impl Door {
             ),
             LoginOutcome::SomebodyElse | LoginOutcome::Overtaken => ("overtaken", Told::Retry, None),
         };
+        if let Some(token) = owes {
+            self.alert(session, &token).await;
+        }
         self.door.metrics.login(word);
         self.tell(session, arrival, &told, cookie).await?;
         Ok(Ok(Tried::Answered))

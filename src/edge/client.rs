@@ -11,9 +11,8 @@ use crate::gate::Asker;
 /// The client's address (I11): the peer's, unless the peer is a trusted proxy; then the right-most address
 /// of X-Forwarded-For that is not itself trusted.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let peer = peer.to_canonical();
-    if !is_trusted(&peer) {
+    if !is_trusted(peer, trusted) {
         return peer;
     }
     let mut furthest = peer;
@@ -28,11 +27,17 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
             return furthest;
         };
         furthest = address;
-        if !is_trusted(&address) {
+        if !is_trusted(address, trusted) {
             return address;
         }
     }
     furthest
+}
+
+/// Whether forwarding headers are believed from this address.
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 /// An address as proxies write it: bare, with a port, or in brackets.
@@ -50,17 +55,6 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
                 .map(|address| address.ip())
         })
         .map(|address: IpAddr| address.to_canonical())
-}
-
-/// The address as limits count it: IPv6 by its /64, since one customer holds a whole one (THREATS B5).
-pub fn limited_network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
 }
 
 /// Page or script (DESIGN section 3): `Sec-Fetch-Mode` where it is sent, else `X-Requested-With`, else an
@@ -91,6 +85,7 @@ pub fn asker(headers: &HeaderMap) -> Asker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sessions::limited_network;
 
     fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();

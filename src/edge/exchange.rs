@@ -13,6 +13,8 @@ use pingora::protocols::http::client::HttpSession;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 
+use super::arrival::Arrival;
+use super::step_up::StepUp;
 use super::upstream::IDLE_TIMEOUT;
 
 /// Headers between one hop and the next (RFC 9110 7.6.1).
@@ -26,6 +28,8 @@ pub struct Exchange<'a> {
     /// The head of the answer, hop-by-hop headers taken out.
     pub head: ResponseHeader,
     is_head: bool,
+    /// The script goes into the answer.
+    step_up: Option<StepUp>,
 }
 
 /// What the body of an answer came to.
@@ -88,6 +92,7 @@ impl<'a> Exchange<'a> {
             session,
             head,
             is_head,
+            step_up: None,
         })
     }
 
@@ -122,6 +127,12 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Puts the script of `step_up_script` into an answer whose head is as it will go out.
+    pub fn step_up(mut self, arrival: &Arrival) -> Self {
+        self.step_up = StepUp::begin(arrival, &mut self.head);
+        self
+    }
+
     /// Sends the answer on to the browser: the head as it is now, the body as it comes.
     ///
     /// # Errors
@@ -142,11 +153,16 @@ impl<'a> Exchange<'a> {
             .write_response_header(Box::new(self.head.clone()), false)
             .await?;
         while let Some(chunk) = self.session.read_response_body().await? {
-            if !chunk.is_empty() {
+            let chunk = match &mut self.step_up {
+                Some(page) => page.pass(Some(chunk), false),
+                None => Some(chunk),
+            };
+            if let Some(chunk) = chunk.filter(|chunk| !chunk.is_empty()) {
                 session.write_response_body(Some(chunk), false).await?;
             }
         }
-        session.write_response_body(None, true).await?;
+        let rest = self.step_up.as_mut().and_then(|page| page.pass(None, true));
+        session.write_response_body(rest, true).await?;
         self.finish().await;
         Ok(())
     }
@@ -156,6 +172,10 @@ impl<'a> Exchange<'a> {
     /// # Errors
     /// Where the browser breaks off.
     pub async fn send_read(mut self, session: &mut Session, body: Bytes) -> pingora::Result<()> {
+        let body = match &mut self.step_up {
+            Some(page) => page.pass(Some(body), true).unwrap_or_default(),
+            None => body,
+        };
         let no_body = self.is_head || matches!(self.head.status.as_u16(), 204 | 304);
         if !no_body {
             self.head.insert_header(CONTENT_LENGTH, body.len().to_string())?;

@@ -2,8 +2,8 @@
 //! could read in two ways (I2, THREATS class C). Looks at the raw bytes, for the parser has already tidied
 //! some of it away (pingora removes a Content-Length beside a Transfer-Encoding, and joins equal ones).
 
-use http::header::{AUTHORIZATION, EXPECT, HOST};
-use http::{HeaderMap, HeaderName};
+use http::header::{AUTHORIZATION, COOKIE, EXPECT, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::Origin;
 
@@ -18,16 +18,47 @@ pub enum Unclean {
     TooLarge,
 }
 
-/// The longest head that is looked at, in bytes.
-const HEAD_LIMIT: usize = 64 * 1024;
+/// How large a head may be.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadSize {
+    /// Bytes.
+    pub bytes: usize,
+    /// Header lines.
+    pub lines: usize,
+}
+
+impl Default for HeadSize {
+    fn default() -> Self {
+        Self {
+            bytes: 64 * 1024,
+            lines: 128,
+        }
+    }
+}
+
+/// Looks at the size of a head that came in HTTP/2's frames. A browser may send each cookie in a line of its own
+/// (RFC 9113 8.2.3): those count as one.
+///
+/// # Errors
+/// Where it is too large.
+pub fn check_size(target: &[u8], headers: &HeaderMap, most: HeadSize) -> Result<(), Unclean> {
+    let cookies = headers.get_all(COOKIE).iter().count();
+    let lines = headers.len() - cookies.saturating_sub(1);
+    let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
+    let bytes: usize = target.len() + headers.iter().map(line).sum::<usize>();
+    if bytes > most.bytes || lines > most.lines {
+        return Err(Unclean::TooLarge);
+    }
+    Ok(())
+}
 
 /// Looks an HTTP/1 head over as it came: request line, header lines, blank line. Gives the target as it
 /// stands in the request line.
 ///
 /// # Errors
 /// Why the head is refused.
-pub fn check_raw_head(raw: &[u8]) -> Result<&[u8], Unclean> {
-    if raw.len() > HEAD_LIMIT {
+pub fn check_raw_head(raw: &[u8], most: HeadSize) -> Result<&[u8], Unclean> {
+    if raw.len() > most.bytes {
         return Err(Unclean::TooLarge);
     }
     let mut framing = Framing::default();
@@ -36,6 +67,10 @@ pub fn check_raw_head(raw: &[u8]) -> Result<&[u8], Unclean> {
         if line.is_empty() {
             // After the last line feed.
             continue;
+        }
+        // The request line before, the empty line behind them.
+        if number > most.lines + 1 {
+            return Err(Unclean::TooLarge);
         }
         let Some(line) = line.strip_suffix(b"\r") else {
             return Err(Unclean::Bad("a line of the head ends in a bare line feed"));
@@ -205,6 +240,10 @@ fn is_alias(name: &HeaderName) -> bool {
 mod tests {
     use super::*;
 
+    fn read(raw: &[u8]) -> Result<&[u8], Unclean> {
+        check_raw_head(raw, HeadSize::default())
+    }
+
     fn head(lines: &str) -> Vec<u8> {
         format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n").into_bytes()
     }
@@ -242,14 +281,11 @@ mod tests {
             "X: a\0b\r\n",
             "X\r\n",
         ] {
-            assert!(
-                matches!(check_raw_head(&head(lines)), Err(Unclean::Bad(_))),
-                "{lines:?}"
-            );
+            assert!(matches!(read(&head(lines)), Err(Unclean::Bad(_))), "{lines:?}");
         }
-        assert!(check_raw_head(b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
-        assert!(check_raw_head(b"get / HTTP/1.1\r\nHost: a\r\n\r\n").is_err());
-        assert!(check_raw_head(b"GET / x HTTP/1.1\r\nHost: a\r\n\r\n").is_err());
+        assert!(read(b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
+        assert!(read(b"get / HTTP/1.1\r\nHost: a\r\n\r\n").is_err());
+        assert!(read(b"GET / x HTTP/1.1\r\nHost: a\r\n\r\n").is_err());
     }
 
     #[test]
@@ -261,8 +297,50 @@ mod tests {
             "Transfer-Encoding: chunked\r\n",
             "Cookie: a=b; c=d\r\nX_Y: z\r\nAccept:\t*/*\r\nName: J\u{e4}ger\r\n",
         ] {
-            assert_eq!(check_raw_head(&head(lines)), Ok(&b"/"[..]), "{lines:?}");
+            assert_eq!(read(&head(lines)), Ok(&b"/"[..]), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn f3_a_head_has_so_many_bytes_and_lines() {
+        let most = HeadSize {
+            bytes: 1000,
+            lines: 20,
+        };
+        for (count, length, fits) in [
+            (18, 1, true),
+            (19, 1, true),
+            (20, 1, false),
+            (1, 900, true),
+            (1, 980, false),
+        ] {
+            let lines: String = (0..count)
+                .map(|number| format!("X-{number}: {}\r\n", "x".repeat(length)))
+                .collect();
+            assert_eq!(
+                check_raw_head(&head(&lines), most).is_ok(),
+                fits,
+                "{count} {length}"
+            );
+        }
+        // HTTP/2 may cut its cookies up
+        let mut headers = HeaderMap::new();
+        for number in 0..40 {
+            headers.append(COOKIE, format!("c{number}=1").parse().unwrap());
+        }
+        assert_eq!(check_size(b"/", &headers, most), Ok(()));
+        for number in 0..20 {
+            headers.append(
+                HeaderName::try_from(format!("x-{number}")).unwrap(),
+                "1".parse().unwrap(),
+            );
+        }
+        assert_eq!(check_size(b"/", &headers, most), Err(Unclean::TooLarge));
+        headers.clear();
+        headers.append(COOKIE, "x".repeat(1000).parse().unwrap());
+        assert_eq!(check_size(b"/", &headers, most), Err(Unclean::TooLarge));
+        headers.clear();
+        assert_eq!(check_size(&[b'x'; 1001], &headers, most), Err(Unclean::TooLarge));
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::access::{Doorstep, LiveSession};
 use crate::gate::{Ask, Presence, Route, Verdict, decide};
+use crate::sessions::Limit;
 
 /// How often an open connection's right to be open is looked at; well below the promised second.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -24,6 +25,15 @@ pub struct Slot {
     watched: Mutex<Option<Watched>>,
     serving: Mutex<Option<Serving>>,
     streams: AtomicBool,
+    upload: Mutex<Option<Upload>>,
+}
+
+/// A request's body on its way to the portal.
+struct Upload {
+    /// So many bytes must come in so long.
+    slowest: Limit,
+    since: Instant,
+    bytes: usize,
 }
 
 /// A session under which something was forwarded.
@@ -48,6 +58,45 @@ impl Slot {
     /// Notes that the answer may never end by itself: a WebSocket, an event stream.
     pub fn note_stream(&self) {
         self.streams.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that a body is to come, and how slow it may be.
+    pub fn expect_body(&self, slowest: Limit) {
+        if let Ok(mut upload) = self.upload.lock() {
+            *upload = Some(Upload {
+                slowest,
+                since: Instant::now(),
+                bytes: 0,
+            });
+        }
+    }
+
+    /// Notes that so much of it came.
+    pub fn note_body(&self, bytes: usize, end: bool) {
+        if let Ok(mut upload) = self.upload.lock() {
+            if end {
+                *upload = None;
+            } else if let Some(upload) = upload.as_mut() {
+                upload.bytes = upload.bytes.saturating_add(bytes);
+            }
+        }
+    }
+
+    /// Whether a body trickles in too slowly to be honest.
+    fn is_body_too_slow(&self) -> bool {
+        let Ok(mut upload) = self.upload.lock() else {
+            return false;
+        };
+        let Some(upload) = upload.as_mut() else {
+            return false;
+        };
+        if upload.since.elapsed() < upload.slowest.window {
+            return false;
+        }
+        let is_slow = upload.bytes < upload.slowest.count as usize;
+        upload.bytes = 0;
+        upload.since = Instant::now();
+        is_slow
     }
 
     /// Notes that a request is being served, until the slot is dropped.
@@ -80,6 +129,10 @@ impl Slot {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if stop.is_stopping() && self.streams.load(Ordering::Relaxed) {
+                return;
+            }
+            if self.is_body_too_slow() {
+                door.metrics.refused("slow_body");
                 return;
             }
             let Some(watched) = self.watched() else {

@@ -1,5 +1,7 @@
 //! The ops address: the same bridge, another router. Served by pingora, so that a takeover carries it along.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use axum::Router;
 use http::Extensions;
@@ -7,9 +9,12 @@ use pingora::proxy::{ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
-use super::hygiene::check_raw_head;
+use super::hygiene::{HeadSize, check_raw_head};
 use super::{answer, own};
 use crate::ops::{BODY_LIMIT, Peer};
+
+/// How long a request's body may take.
+const BODY_TIME: Duration = Duration::from_secs(20);
 
 /// Serves a router, and forwards nothing.
 pub struct OpsHooks(pub Router);
@@ -22,14 +27,14 @@ impl ProxyHttp for OpsHooks {
 
     async fn request_filter(&self, session: &mut Session, _ctx: &mut ()) -> Result<bool> {
         let raw = session.as_downstream().to_h1_raw();
-        match check_raw_head(&raw) {
+        match check_raw_head(&raw, HeadSize::default()) {
             Ok(_) => {
                 let mut known = Extensions::new();
                 let peer = session.client_addr().and_then(|address| address.as_inet());
                 if let Some(peer) = peer {
                     known.insert(Peer(peer.ip()));
                 }
-                own::serve_knowing(session, &self.0, known, BODY_LIMIT).await?;
+                own::serve_knowing(session, &self.0, known, BODY_LIMIT, BODY_TIME).await?;
             }
             Err(unclean) => answer::refuse(session, unclean).await?,
         }

@@ -16,10 +16,6 @@ use crate::access::Visitor;
 
 /// The longest body of a request to an own page.
 const BODY_LIMIT: usize = 64 * 1024;
-/// How long such a body may take.
-const BODY_TIME: Duration = Duration::from_secs(20);
-/// How long a longer one may take: 8 MiB over a slow line.
-const LONG_BODY_TIME: Duration = Duration::from_secs(180);
 
 /// Why a request's body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +30,11 @@ pub enum BodyRefused {
 ///
 /// # Errors
 /// Where the client is gone; the inner error where a bound was passed.
-pub async fn read_body(session: &mut Session, limit: usize) -> pingora::Result<Result<Bytes, BodyRefused>> {
+pub async fn read_body(
+    session: &mut Session,
+    limit: usize,
+    time: Duration,
+) -> pingora::Result<Result<Bytes, BodyRefused>> {
     let declared = session
         .get_header(http::header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok());
@@ -57,12 +57,7 @@ pub async fn read_body(session: &mut Session, limit: usize) -> pingora::Result<R
         }
         Ok(Ok(body.freeze()))
     };
-    let patience = if limit > BODY_LIMIT {
-        LONG_BODY_TIME
-    } else {
-        BODY_TIME
-    };
-    tokio::time::timeout(patience, read)
+    tokio::time::timeout(time, read)
         .await
         .unwrap_or(Ok(Err(BodyRefused::TooSlow)))
 }
@@ -85,16 +80,16 @@ pub async fn refuse_body(session: &mut Session, refused: BodyRefused) -> pingora
 pub async fn serve(
     session: &mut Session,
     router: &axum::Router,
-    visitor: Option<Arc<Visitor>>,
+    visitor: Arc<Visitor>,
+    time: Duration,
 ) -> pingora::Result<()> {
     let mut known = Extensions::new();
-    let mut limit = BODY_LIMIT;
-    if let Some(visitor) = visitor {
-        let path = String::from_utf8_lossy(session.req_header().raw_path());
-        limit = limit.max(crate::pages::longest_body(&path, &visitor));
-        known.insert(visitor);
-    }
-    serve_knowing(session, router, known, limit).await
+    let path = String::from_utf8_lossy(session.req_header().raw_path());
+    let limit = BODY_LIMIT.max(crate::pages::longest_body(&path, &visitor));
+    // 8 MiB over a slow line take longer than a form: an admin's import only.
+    let time = if limit > BODY_LIMIT { time * 9 } else { time };
+    known.insert(visitor);
+    serve_knowing(session, router, known, limit, time).await
 }
 
 /// Serves a request by a router that is told what is `known` of it.
@@ -106,8 +101,9 @@ pub async fn serve_knowing(
     router: &axum::Router,
     known: Extensions,
     body_limit: usize,
+    body_time: Duration,
 ) -> pingora::Result<()> {
-    let body = match read_body(session, body_limit).await? {
+    let body = match read_body(session, body_limit, body_time).await? {
         Ok(body) => body,
         Err(refused) => return refuse_body(session, refused).await,
     };

@@ -1,6 +1,7 @@
 //! pingora's hooks, each of which only calls a named step.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
@@ -14,16 +15,22 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::answer;
 use super::door::Door;
-use super::door::set_cookie;
 use super::live::{SLOT, Slot};
+use super::pace::PACE;
 use super::passage::Passage;
+use super::refuse::set_cookie;
+use super::step_up::StepUp;
 use super::upstream::Upstream;
 use crate::gate::Asker;
 use crate::pages::{Told, told};
 
 /// What is known of a request so far: nothing, or that it is forwarded.
 #[derive(Default)]
-pub struct Known(Option<Box<Passage>>);
+pub struct Known {
+    passage: Option<Box<Passage>>,
+    /// The script goes into its answer.
+    step_up: Option<StepUp>,
+}
 
 /// The proxy's hooks.
 pub struct Hooks(pub Arc<Door>);
@@ -37,8 +44,8 @@ impl ProxyHttp for Hooks {
     }
 
     async fn request_filter(&self, session: &mut Session, known: &mut Known) -> Result<bool> {
-        known.0 = self.0.receive(session).await?;
-        Ok(known.0.is_none())
+        known.passage = self.0.receive(session).await?;
+        Ok(known.passage.is_none())
     }
 
     async fn upstream_peer(&self, _session: &mut Session, known: &mut Known) -> Result<Box<HttpPeer>> {
@@ -63,10 +70,18 @@ impl ProxyHttp for Hooks {
         &self,
         _session: &mut Session,
         body: &mut Option<bytes::Bytes>,
-        _end: bool,
+        end: bool,
         known: &mut Known,
     ) -> Result<()> {
-        let (Some(passage), Some(bytes)) = (known.0.as_deref_mut(), body) else {
+        let _ = SLOT.try_with(|slot| slot.note_body(body.as_ref().map_or(0, bytes::Bytes::len), end));
+        let Some(passage) = known.passage.as_deref_mut() else {
+            return Ok(());
+        };
+        passage.look_through(body, end).map_err(|named| {
+            self.0.door.metrics.refused("names_somebody");
+            Error::explain(ErrorType::HTTPStatus(400), named.to_string())
+        })?;
+        let Some(bytes) = body else {
             return Ok(());
         };
         passage.overhear(bytes).map_err(|_| {
@@ -97,12 +112,27 @@ impl ProxyHttp for Hooks {
             self.0.door.metrics.unknown(&unknown);
             tracing::error!(request_id = passage.arrival.request_id, error = %unknown, "an answer is held back");
             Error::new(ErrorType::HTTPStatus(503))
-        })
+        })?;
+        known.step_up = StepUp::begin(&forwarded(known)?.arrival, head);
+        Ok(())
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<bytes::Bytes>,
+        is_last: bool,
+        known: &mut Known,
+    ) -> Result<Option<Duration>> {
+        if let Some(page) = &mut known.step_up {
+            *body = page.pass(body.take(), is_last);
+        }
+        Ok(None)
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, known: &mut Known) -> FailToProxy {
         let request_id = known
-            .0
+            .passage
             .as_ref()
             .map(|passage| passage.arrival.request_id.as_str());
         tracing::info!(request_id, error = ?error.etype(), side = ?error.esource(), "broken off");
@@ -129,7 +159,7 @@ impl ProxyHttp for Hooks {
                 Told::PortalDown { status }
             }
         };
-        let (asker, name) = match &known.0 {
+        let (asker, name) = match &known.passage {
             Some(passage) => (
                 passage.arrival.asker,
                 passage.arrival.settings.config.portal.name.clone(),
@@ -138,7 +168,11 @@ impl ProxyHttp for Hooks {
         };
         session.set_keepalive(None);
         let mut answer = told(&what, asker, &name, self.0.door.now());
-        for cookie in known.0.iter().flat_map(|passage| &passage.arrival.collected) {
+        for cookie in known
+            .passage
+            .iter()
+            .flat_map(|passage| &passage.arrival.collected)
+        {
             set_cookie(&mut answer, Some(cookie.clone()));
         }
         if let Err(gone) = answer::write(session, answer).await {
@@ -176,7 +210,7 @@ fn is_clients_fault(error: &Error) -> bool {
 
 fn forwarded(known: &Known) -> Result<&Passage> {
     known
-        .0
+        .passage
         .as_deref()
         .ok_or_else(|| Error::explain(ErrorType::InternalError, "nothing was decided"))
 }
@@ -205,6 +239,7 @@ impl HttpServerApp for Guarded {
         session: ServerSession,
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
+        let _ = PACE.try_with(|pace| pace.expect_head());
         let slot = Arc::new(Slot::default());
         let served = SLOT.scope(Arc::clone(&slot), self.proxy.process_new_http(session, shutdown));
         tokio::select! {

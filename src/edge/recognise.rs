@@ -147,10 +147,11 @@ impl Door {
                 }
                 append_cookie(&mut exchange.head, &self.door.session_cookie(&token));
                 headers::for_browser(&mut exchange.head, true, &passage.arrival.settings.config)?;
-                exchange.stream(session).await?;
+                exchange.step_up(&passage.arrival).stream(session).await?;
                 return Ok(Ok(Recognised::Done));
             }
             Ok(LoginOutcome::Challenge { token }) => {
+                self.alert(session, &token).await;
                 (Told::SecondFactor, Some(self.door.session_cookie(&token)))
             }
             Ok(LoginOutcome::NotKnown) => (Told::NotKnown, Some(self.door.clear_session_cookie())),

@@ -16,7 +16,10 @@ use pingora::server::{ExecutionPhase, RunArgs, Server};
 use pingora::services::listening::Service;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::connections::{AtTheDoor, Connections};
 use super::door::Door;
+use super::entrance::Entrance;
+use super::front::Identities;
 use super::live::Stop;
 use super::ops::OpsHooks;
 use super::proxy::{Guarded, Hooks};
@@ -31,6 +34,8 @@ const READ_BUFFER: usize = 4096;
 const WRITE_BUFFER: usize = 1460;
 /// Connections to the portal that are kept for reuse.
 const KEPT_CONNECTIONS: usize = 512;
+/// A connection of HTTP/2 with no open request is closed after so long; HTTP/1's after a minute, by pingora.
+const H2_IDLE: Duration = Duration::from_secs(75);
 /// How long a stop waits at least, so that a request that was just accepted is counted.
 const SETTLE: Duration = Duration::from_millis(50);
 
@@ -63,6 +68,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         upstream: Arc::clone(&upstream),
         connector: Connector::new(Some(ConnectorOptions::from_server_conf(&conf))),
         stop: Arc::clone(&stop),
+        identities: Identities::default(),
     });
     background.spawn(start::keep_up(Arc::clone(&doorstep)));
     background.spawn({
@@ -79,11 +85,24 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     ops_service.add_tcp(&ops_address.to_string());
     ops_service.threads = Some(1);
     let ops_handle = server.add_service(ops_service);
-    let public_app = Guarded {
-        proxy: Arc::new(http_proxy(&conf, Hooks(Arc::clone(&door)))),
+    let mut proxy = http_proxy(&conf, Hooks(Arc::clone(&door)));
+    let mut options = proxy.server_options.take().unwrap_or_default();
+    options.h2_idle_timeout = Some(H2_IDLE);
+    proxy.server_options = Some(options);
+    let connections = Arc::new(Connections::default());
+    let guarded = Guarded {
+        proxy: Arc::new(proxy),
         door,
     };
-    let mut public_service = Service::new("public".into(), public_app);
+    let entrance = Entrance {
+        guarded: Arc::new(guarded),
+        connections: Arc::clone(&connections),
+    };
+    let mut public_service = Service::new("public".into(), entrance);
+    public_service.set_connection_filter(Arc::new(AtTheDoor {
+        connections,
+        doorstep: Arc::clone(&doorstep),
+    }));
     public_service.add_listener(public_listener(&listen)?);
     let public_handle = server.add_service(public_service);
     public_handle.add_dependency(&ops_handle);
@@ -210,6 +229,8 @@ fn reload(door: &Doorstep, file: &Path) -> anyhow::Result<Vec<&'static str>> {
     new.ops = old.config.ops.clone();
     new.directory.url = old.config.directory.url.clone();
     new.sessions.store = old.config.sessions.store.clone();
-    door.settings.store(Arc::new(start::settings(new)?));
+    let settings = start::settings(new)?;
+    door.store.bound(settings.config.limits.bounds.store);
+    door.settings.store(Arc::new(settings));
     Ok(restart)
 }

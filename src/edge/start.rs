@@ -42,6 +42,7 @@ pub async fn open(config: Config) -> anyhow::Result<Arc<Doorstep>> {
          look it over, then run: doorstep directory accept",
     )?;
     let settings = settings(config)?;
+    store.bound(settings.config.limits.bounds.store);
     Ok(Arc::new(Doorstep {
         settings: ArcSwap::from_pointee(settings),
         directory,
@@ -51,6 +52,7 @@ pub async fn open(config: Config) -> anyhow::Result<Arc<Doorstep>> {
         clock: Arc::new(SystemClock),
         metrics: Metrics::new(),
         noted: Noted::default(),
+        following: crate::factors::Following::default(),
     }))
 }
 
@@ -92,6 +94,7 @@ pub async fn keep_up(door: Arc<Doorstep>) {
         sweep(&door),
         follow_key_file(&door),
         tell::run(&door),
+        door.follow_vendor_pushes(),
         phone_changes(&door)
     );
 }

@@ -1,5 +1,6 @@
 //! The challenge: opened, shown, and how it stands.
 
+use super::guards::sends_to;
 use super::push::PushView;
 use super::send::PAUSE;
 pub use super::send::SmsOutcome;
@@ -165,7 +166,7 @@ impl Doorstep {
         let named = self.named(&waiting, now).await?;
         let settings = self.settings.load_full();
         let totp = waiting.has_totp() || self.provider_takes_keys(&settings, &waiting);
-        let own_number = waiting.number(now).filter(|_| settings.sms.is_some());
+        let own_number = waiting.number(now).filter(|phone| sends_to(&settings, phone));
         let sms_number = match own_number {
             Some(phone) => Some(phone.masked()),
             None => self.provider_number(&settings, &waiting),

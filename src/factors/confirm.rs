@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::challenge::SmsOutcome;
+use super::guards::sends_to;
 use super::normalise::Typed;
 use super::verify::{Fault, Judged, Verdict};
 use super::waiting::{TRIES, Waiting, too_busy};
@@ -11,6 +12,9 @@ use crate::clock::Timestamp;
 use crate::directory::Attempt;
 use crate::gate::FactorKind;
 use crate::sessions::{Challenge, ChallengeId, ChallengeState, Level, Slot, Versioned};
+
+/// How the ids of challenges begin that confirm changes.
+const CONFIRM: &str = "confirm-";
 
 /// What became of a token that confirms a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,8 @@ pub enum Confirmation {
 pub struct Means {
     /// A TOTP key is enrolled and allowed.
     pub totp: bool,
+    /// A phone is enrolled that can show a token.
+    pub phone: bool,
     /// The number that an SMS may go to, masked.
     pub sms_number: Option<String>,
 }
@@ -51,7 +57,7 @@ pub struct Means {
 impl Means {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        !self.totp && self.sms_number.is_none()
+        !self.totp && !self.phone && self.sms_number.is_none()
     }
 }
 
@@ -86,7 +92,7 @@ impl Doorstep {
         };
         let judged = match typed {
             Some(Typed::Passcode(code)) => self.judge_recovery_code(&waiting, &code, now).await,
-            other => self.judge(&waiting, &challenge, other, now).await,
+            other => self.judge_confirming(&waiting, &challenge, other, now).await,
         };
         let fault = match judged {
             Ok(judged @ (Judged::Right(factor) | Judged::RightElsewhere(factor))) => {
@@ -121,6 +127,22 @@ impl Doorstep {
         })
     }
 
+    /// What a phone shows is judged before everything else that digits may be.
+    async fn judge_confirming(
+        &self,
+        waiting: &Waiting,
+        challenge: &Challenge,
+        typed: Option<Typed>,
+        now: Timestamp,
+    ) -> Result<Judged, Unknown> {
+        if let Some(Typed::Digits(token)) = &typed
+            && let Some(judged) = self.judge_phone_token(waiting, challenge, token, now).await?
+        {
+            return Ok(judged);
+        }
+        self.judge(waiting, challenge, typed, now).await
+    }
+
     /// Sends a token by SMS that confirms a change made in this session, to the number of the record only.
     ///
     /// # Errors
@@ -138,7 +160,7 @@ impl Doorstep {
             let id = self.open_confirmation(session, &waiting, now).await?;
             return self.send_by_provider(&settings, sender, &waiting, &id, now).await;
         }
-        let Some(phone) = waiting.sms_phone().filter(|_| settings.sms.is_some()) else {
+        let Some(phone) = waiting.sms_phone().filter(|phone| sends_to(&settings, phone)) else {
             return Ok(SmsOutcome::NoNumber);
         };
         if let Some(until) = waiting.locked_until(now) {
@@ -160,14 +182,16 @@ impl Doorstep {
         let Some(waiting) = self.confirming(session, now).await? else {
             return Ok(Means {
                 totp: false,
+                phone: false,
                 sms_number: None,
             });
         };
         let settings = self.settings.load_full();
-        let own = waiting.sms_phone().filter(|_| settings.sms.is_some());
+        let own = waiting.sms_phone().filter(|phone| sends_to(&settings, phone));
         let by_provider = || self.provider_number(&settings, &waiting);
         Ok(Means {
             totp: waiting.has_totp() || self.provider_takes_keys(&settings, &waiting),
+            phone: self.phone_shows_tokens(&waiting),
             sms_number: own.map(crate::directory::Phone::masked).or_else(by_provider),
         })
     }
@@ -186,7 +210,11 @@ impl Doorstep {
 
     /// Reads a session and its holder anew; `None` where it is over. Unlike [`Self::waiting`] it does not
     /// matter whether a factor is owed.
-    async fn confirming(&self, session: &LiveSession, now: Timestamp) -> Result<Option<Waiting>, Unknown> {
+    pub(super) async fn confirming(
+        &self,
+        session: &LiveSession,
+        now: Timestamp,
+    ) -> Result<Option<Waiting>, Unknown> {
         let stored = match self.store.session(&session.stored.record.id, now).await? {
             Slot::Live(stored) if !stored.record.is_over(now) => stored,
             Slot::Live(_) | Slot::Absent | Slot::Replaced => return Ok(None),
@@ -210,7 +238,7 @@ impl Doorstep {
     }
 
     /// The challenge that this session's confirmations by SMS belong to, open.
-    async fn open_confirmation(
+    pub(super) async fn open_confirmation(
         &self,
         session: &LiveSession,
         waiting: &Waiting,
@@ -239,7 +267,12 @@ impl Doorstep {
 
 /// One for each session, beside the one in which its factor was verified.
 fn own_challenge(session: &LiveSession) -> ChallengeId {
-    ChallengeId(format!("confirm-{}", session.stored.record.id.public()))
+    ChallengeId(format!("{CONFIRM}{}", session.stored.record.id.public()))
+}
+
+/// The session, by its public id, whose changes a challenge confirms.
+pub(super) fn session_of_confirmation(id: &ChallengeId) -> Option<&str> {
+    id.0.strip_prefix(CONFIRM)
 }
 
 fn new_challenge(session: &LiveSession, waiting: &Waiting, now: Timestamp, expires: Timestamp) -> Challenge {

@@ -10,10 +10,13 @@ pub mod browser;
 pub mod challenge;
 pub mod collect;
 pub mod confirm;
+mod guards;
 pub mod normalise;
 pub mod passcode;
+pub mod phone_token;
 pub mod push;
 pub mod push_answer;
+mod push_follow;
 mod push_vendor;
 mod recovery;
 pub mod send;
@@ -22,6 +25,8 @@ pub mod totp;
 mod vendor;
 pub mod verify;
 mod waiting;
+
+pub use self::push_follow::Following;
 
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use crate::providers::Accounts;
 use crate::providers::web_push::{Delivery, Knock, Signer};
 use crate::secret::{SessionToken, random_bytes, random_id};
 use crate::sessions::{
-    Allowance, Challenge, ChallengeId, ChallengeState, Level, PushDevice, PushState, SentPush,
+    Allowance, Challenge, ChallengeId, ChallengeState, Level, PushDevice, PushPurpose, PushState, SentPush,
 };
 
 /// Who asks for a request to be sent.
@@ -94,6 +94,20 @@ impl PushShown {
     }
 }
 
+/// A request that is to be sent.
+pub(super) struct Ask<'a> {
+    /// The challenge that it belongs to.
+    pub id: ChallengeId,
+    /// The request that it takes the place of.
+    pub before: Option<String>,
+    /// Nobody has clicked.
+    pub by_itself: bool,
+    /// What for.
+    pub purpose: PushPurpose,
+    /// The browser, roughly.
+    pub browser: &'a str,
+}
+
 impl Doorstep {
     /// A password was accepted and a factor is owed: where phones are enrolled, the challenge opens and they
     /// are alerted. What fails here is only logged: the challenge page offers it again.
@@ -148,6 +162,24 @@ impl Doorstep {
         if asked == Asked::ByItself && challenge.value.push.is_some() {
             return Ok(PushSent::Sent);
         }
+        let ask = Ask {
+            id: challenge.value.id,
+            before: challenge.value.push.map(|push| push.id),
+            by_itself: asked == Asked::ByItself,
+            purpose: PushPurpose::SignIn,
+            browser,
+        };
+        self.ask_phones(waiting, ask, now).await
+    }
+
+    /// Counts a request, records it, puts it into its challenge, and sends it in the background.
+    pub(super) async fn ask_phones(
+        self: &Arc<Self>,
+        waiting: Box<Waiting>,
+        ask: Ask<'_>,
+        now: Timestamp,
+    ) -> Result<PushSent, Unknown> {
+        let settings = self.settings.load_full();
         let devices = self.directory.devices(waiting.login()).await?;
         let key = self.limit_key("pushes_per_employee", "employee", waiting.login().folded());
         let limit = settings.config.limits.pushes_per_employee;
@@ -158,24 +190,22 @@ impl Doorstep {
         let ttl = settings.config.factors.challenge_ttl;
         let approver = settings.providers.approver.clone();
         let push = match &approver {
-            Some(approver) => vendor_push(&**approver, browser, ttl, now),
-            None => SentPush::new(&devices, browser, ttl, now),
+            Some(approver) => vendor_push(&**approver, ask.browser, ttl, now),
+            None => SentPush {
+                purpose: ask.purpose,
+                ..SentPush::new(&devices, ask.browser, ttl, now)
+            },
         };
-        let row = row_of(&push, &challenge.value.id, &waiting);
-        let by_itself = asked == Asked::ByItself;
+        let row = row_of(&push, &ask.id, &waiting);
         if !self
             .directory
-            .record_push(waiting.login(), &row, by_itself)
+            .record_push(waiting.login(), &row, ask.by_itself)
             .await?
         {
             self.store.give_back(&ticket).await?;
             return Ok(PushSent::Held);
         }
-        let before = challenge.value.push.as_ref().map(|push| push.id.clone());
-        if !self
-            .put_push(&challenge.value.id, before.as_deref(), &push, now)
-            .await?
-        {
+        if !self.put_push(&ask.id, ask.before.as_deref(), &push, now).await? {
             // Asked twice at once: the other one is on its way.
             self.directory
                 .settle_push(&push.id, directory::PushOutcome::Overtaken, None)
@@ -184,7 +214,7 @@ impl Doorstep {
             return Ok(PushSent::Sent);
         }
         let door = Arc::clone(self);
-        let id = challenge.value.id;
+        let id = ask.id;
         match approver {
             Some(approver) => drop(tokio::spawn(door.ask_vendor(approver, waiting, id, push))),
             None => drop(tokio::spawn(
@@ -409,6 +439,8 @@ impl SentPush {
             expires: now.plus(ttl),
             browser: browser.to_owned(),
             reached: None,
+            purpose: PushPurpose::SignIn,
+            token: None,
             wrong: 0,
             state: PushState::Pending,
         }

@@ -7,13 +7,15 @@ use serde::Deserialize;
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
+use super::confirm::session_of_confirmation;
 use super::waiting::{TRIES, too_busy};
 use crate::access::{Doorstep, Unknown};
 use crate::clock::Timestamp;
 use crate::directory::{Actor, AuditEvent, Device, Employee, PushOutcome, Spent};
 use crate::gate::FactorKind;
 use crate::sessions::{
-    Challenge, ChallengeId, ChallengeState, Level, PushState, SessionFilter, SessionRecord, Versioned,
+    Challenge, ChallengeId, ChallengeState, Level, PushPurpose, PushState, SessionFilter, SessionRecord,
+    Versioned,
 };
 
 /// An answer is worth nothing after so long; a longer promise is none.
@@ -21,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// What is approved is collected at least so long.
 const COLLECTED: Duration = Duration::from_secs(60);
 /// An approval that was used is remembered for so long after it ran out.
-const REMEMBERED: Duration = Duration::from_secs(3600);
+pub(super) const REMEMBERED: Duration = Duration::from_secs(3600);
 /// So many wrong numbers decline the request.
 const WRONG: u32 = 2;
 
@@ -176,6 +178,10 @@ impl Answering<'_> {
         let Some(found) = self.pending(id, &said.nonce).await? else {
             return Ok(Answered::Over);
         };
+        let push = found.value.push.as_ref();
+        if push.is_none_or(|push| push.purpose != PushPurpose::SignIn) {
+            return Ok(Answered::Over);
+        }
         let digits = found.value.push.as_ref().map_or("", |push| push.digits.as_str());
         let fits: bool = digits.as_bytes().ct_eq(said.digits.as_bytes()).into();
         if digits.is_empty() || !fits {
@@ -193,7 +199,11 @@ impl Answering<'_> {
     }
 
     /// The challenge, where this request of it waits for this phone's answer.
-    async fn pending(&self, id: &ChallengeId, push: &str) -> Result<Option<Versioned<Challenge>>, Unknown> {
+    pub(super) async fn pending(
+        &self,
+        id: &ChallengeId,
+        push: &str,
+    ) -> Result<Option<Versioned<Challenge>>, Unknown> {
         let found = self.challenge(id, push).await?;
         Ok(found.filter(|found| {
             let challenge = &found.value;
@@ -341,7 +351,9 @@ impl Answering<'_> {
             login: Some(self.employee.standing.login.clone()),
             firm: None,
         };
-        let waits = |record: &SessionRecord| matches!(&record.level, Level::Password { challenge: Some(named), .. } if named == id);
+        let changes = |record: &SessionRecord| session_of_confirmation(id) == Some(record.id.public());
+        let signs_in = |record: &SessionRecord| matches!(&record.level, Level::Password { challenge: Some(named), .. } if named == id);
+        let waits = |record: &SessionRecord| signs_in(record) || changes(record);
         let mut ended = 0;
         let door = self.door;
         for record in door
@@ -361,14 +373,14 @@ impl Answering<'_> {
         Ok(ended)
     }
 
-    async fn settle(&self, push: &str, outcome: PushOutcome) -> Result<(), Unknown> {
+    pub(super) async fn settle(&self, push: &str, outcome: PushOutcome) -> Result<(), Unknown> {
         let directory = &self.door.directory;
         directory.settle_push(push, outcome, Some(self.device)).await?;
         directory.note_device_used(self.device, self.now).await?;
         Ok(())
     }
 
-    async fn audit(&self, event: &'static str, details: serde_json::Value) -> Result<(), Unknown> {
+    pub(super) async fn audit(&self, event: &'static str, details: serde_json::Value) -> Result<(), Unknown> {
         let standing = &self.employee.standing;
         let event = AuditEvent {
             event,

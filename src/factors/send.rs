@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use super::challenge::SmsSent;
+use super::guards::sends_to;
 use super::sms::{Binding, LONGEST_TTL, random_token, text};
-use super::waiting::{Named, Standing, TRIES, Waiting, too_busy};
+use super::waiting::{Named, Standing, TRIES, too_busy};
 use crate::access::{Doorstep, LiveSession, Settings, Unknown};
 use crate::clock::Timestamp;
 use crate::directory::Phone;
 use crate::providers::{SendError, TokenMessage};
 use crate::secret::random_id;
-use crate::sessions::{Allowance, Challenge, ChallengeId, ChallengeState, Limit, SentToken, Ticket};
+use crate::sessions::{Challenge, ChallengeId, ChallengeState, SentToken, Ticket};
 
 /// At least so long between two tokens for one employee, and for one number.
 pub(super) const PAUSE: Duration = Duration::from_secs(30);
@@ -60,7 +61,7 @@ impl Doorstep {
             let id = &challenge.value.id;
             return self.send_by_provider(&settings, sender, &waiting, id, now).await;
         }
-        let Some(phone) = waiting.number(now).filter(|_| settings.sms.is_some()) else {
+        let Some(phone) = waiting.number(now).filter(|phone| sends_to(&settings, phone)) else {
             return Ok(SmsOutcome::NoNumber);
         };
         if let Some(until) = waiting.locked_until(now) {
@@ -72,41 +73,6 @@ impl Doorstep {
         };
         self.send_token(&settings, challenge.value.id, phone, limits, now)
             .await
-    }
-
-    /// Counts one message against each limit, or against none where one of them refuses: then not before
-    /// the moment in the inner error. The tickets are those of the limits in the hour, not of the pause.
-    pub(super) async fn take_all(
-        &self,
-        settings: &Settings,
-        waiting: &Waiting,
-        number: &str,
-        now: Timestamp,
-    ) -> Result<Result<Vec<Ticket>, Timestamp>, Unknown> {
-        let (employee, number) = (("employee", waiting.login().folded()), ("number", number));
-        let pause = Limit {
-            count: 1,
-            window: PAUSE,
-        };
-        let hourly = settings.config.limits.sms_per_employee;
-        let limits = [
-            ("sms_pause", employee, pause),
-            ("sms_pause", number, pause),
-            ("sms_per_employee", employee, hourly),
-            ("sms_per_employee", number, hourly),
-        ];
-        let mut tickets = Vec::new();
-        for (name, (kind, whose), limit) in limits {
-            let key = self.limit_key(name, kind, whose);
-            match self.store.take(&key, limit, now).await? {
-                Allowance::Granted(ticket) => tickets.push(ticket),
-                Allowance::Refused { until } => {
-                    self.give_back(&tickets).await?;
-                    return Ok(Err(until));
-                }
-            }
-        }
-        Ok(Ok(tickets.split_off(2)))
     }
 
     pub(super) async fn send_token(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::challenge::SmsSent;
+use super::guards::allows_country;
 use super::send::SmsOutcome;
 use super::sms::LONGEST_TTL;
 use super::waiting::Waiting;
@@ -62,9 +63,10 @@ impl Doorstep {
     pub(super) fn provider_number(&self, settings: &Settings, waiting: &Waiting) -> Option<String> {
         let sender = settings.providers.token_sender.as_ref()?;
         let person = waiting.person(&self.directory)?;
+        let reached = person.phone.is_none_or(|phone| allows_country(settings, phone));
         sender
             .shown_number(&person)
-            .filter(|_| waiting.allows(FactorKind::Sms))
+            .filter(|_| reached && waiting.allows(FactorKind::Sms))
     }
 
     /// Has the provider send a token of its own; only that it did is kept.

@@ -99,7 +99,7 @@ impl Waiting {
         let policy = &self.employee.standing.firm.policy;
         let open = policy.enrolment_window.is_some_and(|until| now < until)
             && !policy.allows(FactorKind::Sms)
-            && policy.allows(FactorKind::Totp)
+            && (policy.allows(FactorKind::Totp) || policy.allows(FactorKind::Push))
             && self.employee.factors.is_empty();
         self.employee.usable_phone().filter(|_| open)
     }

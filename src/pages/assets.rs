@@ -46,6 +46,21 @@ pub(super) static DESK_JS: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
+/// What `step_up_script` adds to the portal's own pages.
+static STEP_UP: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "step-up",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_str!("assets/step-up.js"),
+    )
+});
+
+/// The address of the script that follows `Doorstep-Challenge`.
+pub fn step_up_script() -> &'static str {
+    &STEP_UP.path
+}
+
 /// A file that never changes under its name.
 pub(super) struct Asset {
     /// Its address.
@@ -53,11 +68,12 @@ pub(super) struct Asset {
     stem: &'static str,
     ending: &'static str,
     content_type: &'static str,
-    body: &'static str,
+    body: Bytes,
 }
 
 impl Asset {
-    fn new(stem: &'static str, ending: &'static str, content_type: &'static str, body: &'static str) -> Self {
+    fn new(stem: &'static str, ending: &'static str, content_type: &'static str, text: &str) -> Self {
+        let body = bare(text);
         let hash = crate::secret::hex(digest::digest(&digest::SHA256, body.as_bytes()).as_ref());
         let hash = hash.get(..16).unwrap_or(&hash);
         Self {
@@ -65,7 +81,7 @@ impl Asset {
             stem,
             ending,
             content_type,
-            body,
+            body: body.into(),
         }
     }
 
@@ -79,7 +95,7 @@ impl Asset {
     }
 
     fn answer(&self, path: &str) -> Response<Bytes> {
-        let mut response = Response::new(Bytes::from_static(self.body.as_bytes()));
+        let mut response = Response::new(self.body.clone());
         let headers = response.headers_mut();
         layout::guard(headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
@@ -94,6 +110,16 @@ impl Asset {
     }
 }
 
+/// Without what only its readers need: indentation and lines that are a comment. No text in them goes over
+/// lines.
+fn bare(text: &str) -> String {
+    let lines = text.lines().map(str::trim_start);
+    let kept: Vec<&str> = lines
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+        .collect();
+    kept.join("\n")
+}
+
 impl fmt::Debug for Asset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path)
@@ -103,7 +129,7 @@ impl fmt::Debug for Asset {
 /// The style sheet or the script, if `path` names one: served to anybody and without asking store or
 /// directory, so that the page saying that these are down looks like a page.
 pub fn asset(path: &str) -> Option<Response<Bytes>> {
-    [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS]
+    [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS, &*STEP_UP]
         .into_iter()
         .find(|asset| asset.is_named_by(path))
         .map(|asset| asset.answer(path))
@@ -135,9 +161,12 @@ mod tests {
 
     #[test]
     fn nothing_in_them_asks_another_origin_for_anything() {
-        for asset in [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS] {
+        for asset in [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS, &*STEP_UP] {
             for foreign in ["http:", "https:", "url(", "@import", "eval("] {
-                assert!(!asset.body.contains(foreign), "{asset:?} holds {foreign}");
+                assert!(
+                    !String::from_utf8_lossy(&asset.body).contains(foreign),
+                    "{asset:?} holds {foreign}"
+                );
             }
         }
     }

@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde_json::json;
 
 use super::challenge_page::{Problem, Wait, challenge_page};
@@ -11,12 +11,13 @@ use super::desk::{Crossing, Desk};
 use super::layout::{json, retry_after, see_other};
 use super::moment::seconds_until;
 use super::refusal::Stop;
-use super::{CHALLENGE, Told};
+use super::{CHALLENGE, Told, place};
 use crate::access::{Entry, LiveSession, browser_in_words};
 use crate::clock::Timestamp;
 use crate::factors::challenge::{Opening, SmsOutcome, Verdict, View};
 use crate::factors::push::{Asked, PushSent};
 use crate::sessions::Level;
+use crate::vault::Vault;
 
 type Answer = Result<http::Response<Bytes>, Stop>;
 
@@ -27,8 +28,9 @@ const ENROL: &str = "/.doorstep/enroll/totp";
 const A_WHILE: u64 = 60;
 
 /// GET `challenge`.
-pub(super) async fn show(desk: Desk) -> Response {
-    desk.finish(page(&desk).await)
+pub(super) async fn show(desk: Desk, uri: Uri, headers: HeaderMap) -> Response {
+    let next = place::named(&desk.settings.config.portal.rules, &uri, &headers);
+    desk.finish(page(&desk, next).await)
 }
 
 /// POST `challenge`: a new challenge in place of one that ran out.
@@ -51,12 +53,24 @@ pub(super) async fn verify(desk: Desk, request: Request) -> Response {
     desk.finish(verified(&desk, request).await)
 }
 
-async fn page(desk: &Desk) -> Answer {
+/// `next` is the place that a page of the portal came from by itself.
+async fn page(desk: &Desk, next: Option<String>) -> Answer {
     let session = &*match desk.crossing().await? {
         Crossing::Owed(session) => session,
-        Crossing::Entered(entry) => return Ok(desk.enter(&entry)),
-        Crossing::Open(onward) => return Ok(see_other(&onward)),
+        Crossing::Entered(mut entry) => {
+            entry.location = next.unwrap_or(entry.location);
+            return Ok(desk.enter(&entry));
+        }
+        Crossing::Open(onward) => return Ok(see_other(&next.unwrap_or(onward))),
     };
+    if next.is_some() {
+        let note = |vault: &mut Vault| {
+            vault.deep_link.clone_from(&next);
+            true
+        };
+        desk.door.change_vault(session, desk.now(), note).await?;
+        return Ok(see_other(CHALLENGE));
+    }
     let opening = desk.door.challenge_for(session, false, desk.now()).await?;
     if let Some(stopped) = desk.not_opened(&opening, session).await? {
         return Ok(stopped);

@@ -12,6 +12,7 @@ use crate::access::LiveSession;
 use crate::clock::Timestamp;
 use crate::factors::challenge::SmsOutcome;
 use crate::factors::confirm::{Confirmation, Means};
+use crate::factors::push::PushSent;
 use crate::gate::FactorKind;
 
 /// Why a change is not made yet: its page is shown again, with these words beside the field.
@@ -71,6 +72,10 @@ impl Desk {
         if fields.get("send") == Some("sms") {
             let outcome = self.door.send_confirmation_sms(session, now).await?;
             return Ok(Err(Unconfirmed::of_sms(outcome, now)));
+        }
+        if fields.get("send") == Some("phone") {
+            let sent = self.door.ask_phone_for_token(session, &self.browser, now).await?;
+            return Ok(Err(Unconfirmed::of_phone(&sent, now)));
         }
         let typed = fields.get("proof").unwrap_or_default();
         if typed.trim().is_empty() {
@@ -132,6 +137,21 @@ impl Unconfirmed {
                     "You have neither a key nor a number that a token could come from. Type a recovery code.",
                 )
             }
+        }
+    }
+
+    fn of_phone(sent: &PushSent, now: Timestamp) -> Self {
+        match sent {
+            PushSent::Sent | PushSent::Held => Self {
+                words: "We asked your phone. Open the request there, and type the token that it shows."
+                    .to_owned(),
+                sent: true,
+                status: StatusCode::OK,
+                again: None,
+            },
+            PushSent::Limited { until } => Self::until("Your phone can be asked again in", *until, now),
+            PushSent::NoPhone => Self::because("There is no phone that could be asked."),
+            PushSent::Over => Self::because("That took too long. Try again."),
         }
     }
 

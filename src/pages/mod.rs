@@ -12,12 +12,15 @@ mod confirm;
 mod desk;
 mod enroll_push;
 mod enroll_totp;
+mod first_factor;
 mod layout;
 mod logout;
 mod lost_phone;
 mod moment;
 mod phone;
 mod phone_proof;
+mod phone_token;
+mod place;
 mod proof;
 mod recovery;
 mod refusal;
@@ -32,7 +35,7 @@ mod gallery;
 mod tests;
 
 pub use admin::longest_body;
-pub use assets::asset;
+pub use assets::{asset, step_up_script};
 pub use router::router;
 pub use told::told;
 

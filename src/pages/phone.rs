@@ -333,6 +333,7 @@ impl Doorstep {
                 "challenge": challenge.id.0,
                 "login": device.login.as_str(),
                 "portal": settings.config.portal.name,
+                "what": push.purpose.as_str(),
                 "address": row.address,
                 "browser": row.browser,
                 "sent": row.sent,

@@ -11,7 +11,7 @@ use super::desk::Desk;
 use super::refusal::Stop;
 use super::{
     Told, account, account_phones, admin, assets, callbacks, challenge, enroll_push, enroll_totp, logout,
-    lost_phone, phone, recovery, removal, watch,
+    lost_phone, phone, phone_token, recovery, removal, watch,
 };
 use crate::access::Doorstep;
 
@@ -44,6 +44,7 @@ pub fn router(door: Arc<Doorstep>) -> Router {
         .route("/.doorstep/phone/subscribe", post(phone::subscribe))
         .route("/.doorstep/phone/pending", post(phone::pending))
         .route("/.doorstep/phone/answer", post(phone::answer))
+        .route("/.doorstep/phone/token", post(phone_token::show))
         .route("/.doorstep/account/phone", post(account_phones::change))
         .route("/.doorstep/callbacks/authy", post(callbacks::authy))
         .route("/.doorstep/callbacks/twilio", post(callbacks::twilio))

@@ -66,11 +66,42 @@ pub struct SentPush {
     /// Whether any phone could be woken or has asked; `None`: not known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<bool>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "PushPurpose::is_sign_in")]
+    pub purpose: PushPurpose,
+    /// Keyed hash of the token that the phone shows, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// Wrong numbers typed on phones.
     #[serde(default)]
     pub wrong: u32,
     /// How it stands.
     pub state: PushState,
+}
+
+/// What a request to phones is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushPurpose {
+    /// To be approved: somebody signs in.
+    #[default]
+    SignIn,
+    /// To show a token that confirms a change; it lets nobody in.
+    Change,
+}
+
+impl PushPurpose {
+    fn is_sign_in(&self) -> bool {
+        *self == Self::SignIn
+    }
+
+    /// The word for scripts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::Change => "change",
+        }
+    }
 }
 
 /// A phone that a request went to.

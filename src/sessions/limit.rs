@@ -1,5 +1,6 @@
 //! Limits of so many events in so long a time.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,28 @@ pub struct Limit {
     pub count: u32,
     /// In how long.
     pub window: Duration,
+}
+
+/// What a store that lives in this process's memory keeps at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreBounds {
+    /// Sessions in which nobody has signed in.
+    pub anonymous: usize,
+    /// Those of one network ([`limited_network`]).
+    pub anonymous_per_address: usize,
+    /// Subjects of limits.
+    pub counted: usize,
+}
+
+/// As a configuration that says nothing has it.
+impl Default for StoreBounds {
+    fn default() -> Self {
+        Self {
+            anonymous: 20_000,
+            anonymous_per_address: 2_000,
+            counted: 65_536,
+        }
+    }
 }
 
 /// What is counted; the subject is hashed under the key file before it gets here.
@@ -43,4 +66,15 @@ pub enum Allowance {
         /// When the oldest counted event leaves the window.
         until: Timestamp,
     },
+}
+
+/// The address as limits count it: IPv6 by its /64, since one customer holds a whole one (THREATS B5).
+pub fn limited_network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
 }

@@ -1,23 +1,30 @@
-//! The session store in the gateway's own memory: the embedded default.
+//! The session store in the gateway's own memory: the embedded default. What strangers can make it keep is
+//! bounded: see [`StoreBounds`].
+
+mod counts;
+mod crowd;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::counts::Counts;
+use self::crowd::Crowd;
 use super::{
     Allowance, CHALLENGE_KEPT_FOR, Challenge, ChallengeId, DirectoryMark, Limit, LimitKey, REPLACED_FOR,
-    SessionFilter, SessionRecord, SessionStore, Slot, StoreUnknown, StoredSession, Ticket, VaultWrite,
-    Versioned,
+    SessionFilter, SessionRecord, SessionStore, Slot, StoreBounds, StoreUnknown, StoredSession, Ticket,
+    VaultWrite, Versioned,
 };
 use crate::clock::Timestamp;
-use crate::secret::{SessionId, random_id};
+use crate::secret::SessionId;
 
 /// How many keys that may be over a write looks at. It adds two at most, so what is over never piles up.
 const SWEPT_PER_WRITE: usize = 8;
+/// So many moments may outlast what they belonged to.
+const LEFT_BEHIND: usize = 4096;
 
 /// Sessions, challenges and limits in memory; lost with the process.
 #[derive(Default)]
@@ -30,7 +37,10 @@ pub struct MemoryStore {
 struct All {
     sessions: HashMap<SessionId, Kept>,
     challenges: HashMap<ChallengeId, Versioned<Challenge>>,
-    limits: HashMap<LimitKey, Log>,
+    limits: Counts,
+    /// Sessions in which nobody has signed in.
+    crowd: Crowd,
+    bounds: StoreBounds,
     mark: Option<DirectoryMark>,
     /// When to look whether a key is over; each is in here at least once, the earliest on top.
     due: BinaryHeap<Reverse<(Timestamp, Key)>>,
@@ -41,17 +51,11 @@ enum Kept {
     ReplacedAt(Timestamp),
 }
 
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Key {
     Session(SessionId),
     Challenge(String),
     Limit(&'static str, String),
-}
-
-/// The events of one limit, oldest first.
-struct Log {
-    events: VecDeque<(Timestamp, String)>,
-    window: Duration,
 }
 
 impl MemoryStore {
@@ -94,6 +98,12 @@ impl SessionStore for MemoryStore {
         };
         all.sessions
             .insert(record.id.clone(), Kept::Live(Box::new(stored)));
+        if record.level.holder().is_none() {
+            let bounds = all.bounds;
+            for gone in all.crowd.join(&record.id, record.address, bounds) {
+                all.sessions.remove(&gone);
+            }
+        }
         all.due
             .push(Reverse((record.expires(), Key::Session(record.id.clone()))));
         Ok(())
@@ -119,6 +129,9 @@ impl SessionStore for MemoryStore {
             (stored.record.last_seen, stored.record.idle_until) = touched;
         }
         stored.record_version += 1;
+        if record.level.holder().is_some() {
+            all.crowd.leave(&record.id);
+        }
         Ok(true)
     }
 
@@ -164,6 +177,7 @@ impl SessionStore for MemoryStore {
             return Ok(None);
         }
         let retired = std::mem::replace(kept, Kept::ReplacedAt(now));
+        all.crowd.leave(id);
         all.due
             .push(Reverse((now.plus(REPLACED_FOR), Key::Session(id.clone()))));
         Ok(match retired {
@@ -173,7 +187,9 @@ impl SessionStore for MemoryStore {
     }
 
     async fn remove(&self, id: &SessionId) -> Result<(), StoreUnknown> {
-        self.lock().sessions.remove(id);
+        let mut all = self.lock();
+        all.sessions.remove(id);
+        all.crowd.leave(id);
         Ok(())
     }
 
@@ -233,16 +249,9 @@ impl SessionStore for MemoryStore {
     async fn take(&self, key: &LimitKey, limit: Limit, now: Timestamp) -> Result<Allowance, StoreUnknown> {
         let mut all = self.lock();
         all.sweep(now);
-        let log = all.limits.entry(key.clone()).or_insert_with(|| Log {
-            events: VecDeque::new(),
-            window: limit.window,
-        });
-        let is_new = log.events.is_empty();
-        let allowance = log.take(key, limit, now);
-        let over = log.over_at();
-        if log.events.is_empty() {
-            all.limits.remove(key);
-        } else if is_new {
+        let most = all.bounds.counted;
+        let (allowance, over) = all.limits.take(key, limit, now, most);
+        if let Some(over) = over {
             all.due
                 .push(Reverse((over, Key::Limit(key.name, key.subject.clone()))));
         }
@@ -250,9 +259,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn give_back(&self, ticket: &Ticket) -> Result<(), StoreUnknown> {
-        if let Some(log) = self.lock().limits.get_mut(&ticket.key) {
-            log.events.retain(|(_, event)| *event != ticket.event);
-        }
+        self.lock().limits.give_back(ticket);
         Ok(())
     }
 
@@ -276,8 +283,13 @@ impl SessionStore for MemoryStore {
     async fn clear(&self) -> Result<(), StoreUnknown> {
         let mut all = self.lock();
         all.sessions.clear();
+        all.crowd.clear();
         all.challenges.clear();
         Ok(())
+    }
+
+    fn bound(&self, bounds: StoreBounds) {
+        self.lock().bounds = bounds;
     }
 
     async fn ping(&self) -> Result<(), StoreUnknown> {
@@ -299,6 +311,7 @@ impl All {
 
     /// Forgets what is over, a few keys at a time.
     fn sweep(&mut self, now: Timestamp) {
+        self.drop_what_is_gone();
         for _ in 0..SWEPT_PER_WRITE {
             match self.due.peek() {
                 Some(Reverse((due, _))) if *due <= now => {}
@@ -315,6 +328,20 @@ impl All {
         }
     }
 
+    /// What was forgotten before its time leaves its moment behind: they go when they outnumber what is kept.
+    fn drop_what_is_gone(&mut self) {
+        let kept = self.sessions.len() + self.challenges.len() + self.limits.len();
+        if self.due.len() <= 2 * kept + LEFT_BEHIND {
+            return;
+        }
+        let mut seen = HashSet::new();
+        let due: Vec<_> = std::mem::take(&mut self.due).into_vec();
+        self.due = due
+            .into_iter()
+            .filter(|Reverse((_, key))| self.over_at(key).is_some() && seen.insert(key.clone()))
+            .collect();
+    }
+
     /// When a key is over; `None` where it is gone.
     fn over_at(&self, key: &Key) -> Option<Timestamp> {
         match key {
@@ -325,16 +352,19 @@ impl All {
             }
             Key::Limit(name, subject) => {
                 let subject = subject.clone();
-                self.limits.get(&LimitKey { name, subject }).map(Log::over_at)
+                self.limits.over_at(&LimitKey { name, subject })
             }
         }
     }
 
     fn forget(&mut self, key: Key) {
         match key {
-            Key::Session(id) => drop(self.sessions.remove(&id)),
+            Key::Session(id) => {
+                self.crowd.leave(&id);
+                self.sessions.remove(&id);
+            }
             Key::Challenge(id) => drop(self.challenges.remove(&ChallengeId(id))),
-            Key::Limit(name, subject) => drop(self.limits.remove(&LimitKey { name, subject })),
+            Key::Limit(name, subject) => self.limits.forget(&LimitKey { name, subject }),
         }
     }
 }
@@ -355,43 +385,6 @@ impl Kept {
 impl Versioned<Challenge> {
     fn kept_until(&self) -> Timestamp {
         self.value.expires.plus(CHALLENGE_KEPT_FOR)
-    }
-}
-
-impl Log {
-    fn take(&mut self, key: &LimitKey, limit: Limit, now: Timestamp) -> Allowance {
-        // What was counted has happened: after the clock was set back, it was now at the latest.
-        for (at, _) in &mut self.events {
-            *at = (*at).min(now);
-        }
-        self.window = self.window.max(limit.window);
-        let begin = now.minus(limit.window);
-        let counted = self.events.iter().filter(|(at, _)| *at > begin).count();
-        let most = usize::try_from(limit.count).unwrap_or(usize::MAX);
-        if counted < most {
-            self.events.retain(|(at, _)| *at > begin);
-            let event = random_id();
-            self.events.push_back((now, event.clone()));
-            return Allowance::Granted(Ticket {
-                key: key.clone(),
-                event,
-            });
-        }
-        // So many of the newest must be left that one more fits: the first of them leaves last.
-        let leaving = self
-            .events
-            .len()
-            .checked_sub(most)
-            .and_then(|first| self.events.get(first));
-        Allowance::Refused {
-            until: leaving.map_or(now, |(at, _)| *at).plus(limit.window),
-        }
-    }
-
-    fn over_at(&self) -> Timestamp {
-        self.events
-            .back()
-            .map_or(Timestamp(i64::MIN), |(at, _)| at.plus(self.window))
     }
 }
 

@@ -12,8 +12,10 @@ mod suite;
 
 use std::time::Duration;
 
-pub use challenge::{Challenge, ChallengeId, ChallengeState, PushDevice, PushState, SentPush, SentToken};
-pub use limit::{Allowance, Limit, LimitKey, Ticket};
+pub use challenge::{
+    Challenge, ChallengeId, ChallengeState, PushDevice, PushPurpose, PushState, SentPush, SentToken,
+};
+pub use limit::{Allowance, Limit, LimitKey, StoreBounds, Ticket, limited_network};
 pub use memory::MemoryStore;
 pub use record::{Holder, Level, SessionRecord};
 pub use redis::RedisStore;
@@ -25,3 +27,5 @@ pub use store::{
 const REPLACED_FOR: Duration = Duration::from_secs(60);
 /// How long a challenge is kept after it expired, so that "ran out" can be told.
 const CHALLENGE_KEPT_FOR: Duration = Duration::from_secs(600);
+#[cfg(test)]
+pub(crate) use redis::server::Server as RedisServer;

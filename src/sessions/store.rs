@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Allowance, Challenge, ChallengeId, Limit, LimitKey, SessionRecord, Ticket};
+use super::{Allowance, Challenge, ChallengeId, Limit, LimitKey, SessionRecord, StoreBounds, Ticket};
 use crate::clock::Timestamp;
 use crate::gate::{FirmId, Login};
 use crate::secret::SessionId;
@@ -168,6 +168,10 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// Ends every session and challenge (`directory accept`).
     async fn clear(&self) -> Result<(), StoreUnknown>;
+
+    /// How much it may keep of what strangers bring, from now on. A store outside of this process forgets by
+    /// expiry alone.
+    fn bound(&self, _bounds: StoreBounds) {}
 
     /// Whether the store answers at all, for `/readyz`.
     async fn ping(&self) -> Result<(), StoreUnknown>;

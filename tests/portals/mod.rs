@@ -8,5 +8,8 @@ pub mod nginx_basic;
 pub mod node_red;
 
 mod chromium_django;
+mod chromium_step_up;
 mod fixtures;
+mod forward_auth;
 mod rules;
+mod step_up;

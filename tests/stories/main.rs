@@ -7,6 +7,7 @@ mod support;
 #[path = "../attacks/mod.rs"]
 mod attacks;
 mod demo;
+mod factors;
 mod faults;
 mod gateway;
 mod harness;

@@ -2,6 +2,8 @@
 //! vault, who gets in without a second factor, what happens when something is down, and the holes.
 
 mod doors;
+mod front;
+mod pages;
 mod risks;
 mod vendors;
 mod words;
@@ -10,7 +12,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use self::vendors::{sms_place, vendor_of_sms, vendor_sentences, vendor_sms};
+use self::vendors::{sms_limits, sms_place, vendor_of_sms, vendor_sentences, vendor_sms};
 use self::words::{and, criterion, entry, or, pairs, place_of};
 use super::{Config, SmsProvider, StoreSettings, UnknownEmployee, show_duration};
 use crate::gate::rules::{Anonymous, LoginRule, UsernameSource};
@@ -57,10 +59,13 @@ pub fn explanation(config: &Config) -> Vec<Part> {
 fn placement(config: &Config) -> Vec<String> {
     let listen = &config.listen;
     let portal = &config.portal;
-    let mut say = vec![format!(
-        "doorstep listens on {} as {} and forwards to the portal at {}.",
-        listen.address, listen.public_url, portal.upstream.origin
-    )];
+    let mut say = match portal.forward_auth {
+        true => front::placement(config),
+        false => vec![format!(
+            "doorstep listens on {} as {} and forwards to the portal at {}.",
+            listen.address, listen.public_url, portal.upstream.origin
+        )],
+    };
     say.push(match &listen.tls {
         Some(tls) => format!(
             "It ends TLS itself, with the certificate {}.",
@@ -98,6 +103,7 @@ fn placement(config: &Config) -> Vec<String> {
             portal.upstream.origin
         ));
     }
+    say.extend(pages::placement(config));
     say.push(format!(
         "After SIGTERM, requests in flight have {} to finish.",
         show_duration(listen.drain)
@@ -162,8 +168,13 @@ fn open(config: &Config) -> Vec<String> {
 }
 
 fn signing_in(config: &Config) -> Vec<String> {
-    let mut say: Vec<String> = config.portal.rules.logins.iter().flat_map(login).collect();
-    say.extend(doors::identity(config));
+    let mut say: Vec<String> = match config.portal.forward_auth {
+        true => front::signing_in(config),
+        false => config.portal.rules.logins.iter().flat_map(login).collect(),
+    };
+    if !config.portal.forward_auth {
+        say.extend(doors::identity(config));
+    }
     let limits = &config.limits;
     say.push(format!(
         "After {} wrong passwords for one login in {}, or {} from one address in {}, the answer is 429.",
@@ -172,6 +183,7 @@ fn signing_in(config: &Config) -> Vec<String> {
         limits.failed_passwords_per_address.count,
         show_duration(limits.failed_passwords_per_address.window)
     ));
+    say.extend(limits.bounds.in_words());
     let logout = &config.portal.rules.logout;
     if !logout.is_empty() {
         let entries: Vec<String> = logout.iter().map(entry).collect();
@@ -233,6 +245,12 @@ fn login(rule: &LoginRule) -> Vec<String> {
             criterion(failure)
         ));
     }
+    if let (true, Some(field)) = (rule.everywhere, rule.username.field()) {
+        say.push(format!(
+            "Any other request with {field:?} in its query or its form is never forwarded, to nobody: it could sign \
+             in somebody else."
+        ));
+    }
     if let Some(pointer) = &rule.answer {
         say.push(format!(
             "Who signed in is {} in the answer's JSON, whatever was typed; an answer without it lets nobody in.",
@@ -258,6 +276,9 @@ fn login(rule: &LoginRule) -> Vec<String> {
 }
 
 fn cookies(config: &Config) -> Vec<String> {
+    if config.portal.forward_auth {
+        return front::cookies();
+    }
     let rules = &config.portal.rules;
     let pass: Vec<&str> = rules.pass_cookies.iter().map(|glob| glob.as_str()).collect();
     let mut say = vec![match pass.is_empty() {
@@ -299,15 +320,14 @@ fn second_factor(config: &Config) -> Vec<String> {
         (None, _) => "No SMS provider is given: nobody can ask for a token by SMS.".to_owned(),
         (Some(_), Some(vendor)) => vendor_sms(config, vendor),
         (Some(sms), None) => format!(
-            "Tokens by SMS have {} digits, hold for {}, and are sent {}; at most {} in {} to an employee and to a number.",
+            "Tokens by SMS have {} digits, hold for {}, and are sent {}. {}",
             sms.digits,
             show_duration(sms.ttl),
             match &sms.provider {
                 SmsProvider::File { path } => format!("into the file {}", path.display()),
                 other => format!("through {}", sms_place(other)),
             },
-            config.limits.sms_per_employee.count,
-            show_duration(config.limits.sms_per_employee.window)
+            sms_limits(config)
         ),
     });
     say.extend(vendor_sentences(config));

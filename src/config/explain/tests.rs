@@ -151,7 +151,8 @@ fn what_a_vendor_does_is_told() {
     );
     for sentence in [
         "Tokens by SMS are made, sent and checked by Twilio Verify (https://verify.twilio.com); doorstep never knows them. \
-         At most 5 in 1h are asked for an employee and a number.",
+         At most 5 in 1h go to an employee and to a number, 300 in 1h to sign-ins from one address, 1000 in 1h to a firm, \
+         5000 in 1h in all, and none before an accepted password; they go to every country.",
         "Authy (https://api.authy.com) asks for approval on the devices that are enrolled there;",
         "is judged by Twilio Verify (https://verify.twilio.com), Authy (https://api.authy.com) and Duo \
          (https://api-x.duosecurity.com); what cannot be judged there is no failure.",
@@ -165,4 +166,35 @@ fn what_a_vendor_does_is_told() {
         says(&text, sentence);
     }
     assert!(!words(&text).contains(&std::env::var("PATH").unwrap()));
+}
+
+#[test]
+fn forward_auth_says_what_it_cannot_hold() {
+    let text = LEAST
+        .replace(
+            "#portal",
+            "mode = \"forward-auth\"\nwho_am_i = { path = \"/api/me\", username = { json = \"/user\" } }",
+        )
+        .replace("[portal]", "trusted_proxies = [\"10.0.0.1/32\"]\n[portal]");
+    for sentence in [
+        "forwards nothing: a proxy in front, at 10.0.0.1/32, serves the portal",
+        "Logins pass to the portal unseen: POST of /login",
+        "asked with GET /api/me and the browser's own cookies and Authorization; its answer is believed for one second.",
+        "there is no vault.",
+        "the portal's session is in the browser",
+        "reach a browser that owes the factor",
+        "is not closed when its session ends",
+        "doorstep's session cookie reaches the portal",
+    ] {
+        says(&text, sentence);
+    }
+    assert!(!words(&text).contains("stay in the vault"), "{}", words(&text));
+}
+
+#[test]
+fn what_is_added_to_pages_is_told() {
+    says(
+        &LEAST.replace("#portal", "step_up_script = true"),
+        "A small script is added to the portal's HTML pages",
+    );
 }

@@ -2,6 +2,7 @@
 
 use super::words::{and, place_of};
 use crate::config::{Config, SmsProvider, Vendor, show_duration};
+use crate::sessions::Limit;
 
 /// Where messages go.
 pub(super) fn sms_place(provider: &SmsProvider) -> String {
@@ -15,13 +16,26 @@ pub(super) fn sms_place(provider: &SmsProvider) -> String {
 
 /// Tokens by SMS that the vendor makes.
 pub(super) fn vendor_sms(config: &Config, vendor: &Vendor) -> String {
-    let limit = config.limits.sms_per_employee;
     format!(
-        "Tokens by SMS are made, sent and checked by {}; doorstep never knows them. At most {} in {} are asked for an \
-         employee and a number.",
+        "Tokens by SMS are made, sent and checked by {}; doorstep never knows them. {}",
         place(vendor),
-        limit.count,
-        show_duration(limit.window)
+        sms_limits(config)
+    )
+}
+
+/// How many tokens are sent at most, and where to.
+pub(super) fn sms_limits(config: &Config) -> String {
+    let per = |limit: Limit| format!("{} in {}", limit.count, show_duration(limit.window));
+    let limits = &config.limits;
+    let countries = config.factors.sms.as_ref().and_then(|sms| sms.countries.shown());
+    format!(
+        "At most {} go to an employee and to a number, {} to sign-ins from one address, {} to a firm, {} in all, and none \
+         before an accepted password; they go to {}.",
+        per(limits.sms_per_employee),
+        per(limits.sms_per_address),
+        per(limits.sms_per_firm),
+        per(limits.sms_in_all),
+        countries.map_or_else(|| "every country".to_owned(), |named| format!("{named} only"))
     )
 }
 

@@ -8,6 +8,6 @@ mod firms;
 mod import;
 mod once;
 mod people;
-mod place;
+pub(crate) mod place;
 mod rest;
 mod roster;

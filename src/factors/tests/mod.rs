@@ -2,7 +2,10 @@
 
 mod challenges;
 mod confirmations;
+mod crowds;
+mod guards;
 mod locks;
+mod machine;
 mod provider_pushes;
 mod providers;
 mod pushes;

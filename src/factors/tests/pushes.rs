@@ -17,13 +17,13 @@ use crate::gate::FactorKind;
 use crate::secret::random_bytes;
 use crate::sessions::{Level, PushState, SentPush};
 
-struct Phone {
-    device: Device,
+pub(super) struct Phone {
+    pub(super) device: Device,
     pair: EcdsaKeyPair,
 }
 
 impl Phone {
-    async fn of(world: &World, login: &str) -> Self {
+    pub(super) async fn of(world: &World, login: &str) -> Self {
         let random = SystemRandom::new();
         let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
         let pair =
@@ -43,7 +43,7 @@ impl Phone {
         Self { device, pair }
     }
 
-    fn signs(&self, payload: &str) -> Vec<u8> {
+    pub(super) fn signs(&self, payload: &str) -> Vec<u8> {
         let signed = self.pair.sign(&SystemRandom::new(), payload.as_bytes()).unwrap();
         signed.as_ref().to_vec()
     }
@@ -68,7 +68,7 @@ impl Phone {
     }
 }
 
-fn said(world: &World, decision: &str, challenge: &str, nonce: &str, digits: &str) -> String {
+pub(super) fn said(world: &World, decision: &str, challenge: &str, nonce: &str, digits: &str) -> String {
     json!({
         "v": 1, "origin": "https://portal.example.com", "challenge": challenge, "nonce": nonce,
         "decision": decision, "digits": digits, "exp": world.now().plus(MINUTE).0,
@@ -88,7 +88,7 @@ async fn asked(world: &World, session: &LiveSession, asked: Asked) -> PushSent {
 }
 
 /// A session with a request on its way.
-async fn alerted(world: &World, login: &str) -> (LiveSession, (String, SentPush)) {
+pub(super) async fn alerted(world: &World, login: &str) -> (LiveSession, (String, SentPush)) {
     let session = world.challenged(login).await;
     let session = world.session(session.token).await;
     assert_eq!(asked(world, &session, Asked::ByItself).await, PushSent::Sent);

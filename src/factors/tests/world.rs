@@ -77,13 +77,20 @@ impl Drop for World {
 impl World {
     /// Anna has a key and a phone, Ben a phone, Carl nothing.
     pub async fn new() -> Self {
+        Self::over(Arc::new(MemoryStore::new()), None).await
+    }
+
+    /// The same on another store, and in an empty directory elsewhere.
+    pub async fn over(store: Arc<dyn SessionStore>, url: Option<&str>) -> Self {
         let folder = std::env::temp_dir().join(format!("doorstep-factors-{}", random_id()));
         std::fs::create_dir(&folder).unwrap();
-        let url = format!("sqlite://{}", folder.join("doorstep.db").display());
+        let url = match url {
+            Some(url) => url.to_owned(),
+            None => format!("sqlite://{}", folder.join("doorstep.db").display()),
+        };
         let keys = Arc::new(KeyRing::ephemeral());
         let directory = Directory::open(&url, keys.clone()).await.unwrap();
         let clock = ManualClock::at(START);
-        let store: Arc<dyn SessionStore> = Arc::new(MemoryStore::new());
         let outbox = Arc::new(Outbox::default());
         let door = || {
             let copies = Copies::new(directory.clone());
@@ -101,6 +108,7 @@ impl World {
                 clock: Arc::new(clock.clone()),
                 metrics: Metrics::new(),
                 noted: Noted::default(),
+                following: crate::factors::Following::default(),
             })
         };
         let world = Self {
@@ -162,8 +170,27 @@ impl World {
         tries.find(|token| !near.contains(token)).unwrap()
     }
 
+    /// Changes the configuration of both gateways, as a reload does.
+    pub fn configure(&self, change: impl FnOnce(&mut Config)) {
+        let before = self.door().settings.load_full();
+        let mut config = before.config.clone();
+        change(&mut config);
+        for door in &self.doors {
+            door.settings.store(Arc::new(Settings {
+                config: config.clone(),
+                sms: before.sms.clone(),
+                providers: before.providers.clone(),
+            }));
+        }
+    }
+
     /// A session whose password the portal has just accepted.
     pub async fn signed_in(&self, login: &str) -> LiveSession {
+        self.signed_in_from(login, IpAddr::V4(Ipv4Addr::LOCALHOST)).await
+    }
+
+    /// The same, from some address.
+    pub async fn signed_in_from(&self, login: &str, address: IpAddr) -> LiveSession {
         let employee = self.employee(login).await;
         let token = SessionToken::random();
         let now = self.now();
@@ -172,7 +199,7 @@ impl World {
             level: Level::Password {
                 holder: Holder {
                     login: name(login),
-                    firm: Some(firm()),
+                    firm: Some(employee.standing.firm.id.clone()),
                     employee_epoch: employee.standing.epoch,
                 },
                 since: now,
@@ -184,7 +211,7 @@ impl World {
             last_seen: now,
             idle_until: now.plus(120 * MINUTE),
             ends: now.plus(720 * MINUTE),
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            address,
         };
         self.door().store.create(&record, &[], now).await.unwrap();
         self.session(token).await
@@ -202,6 +229,12 @@ impl World {
     /// The same, with its challenge open.
     pub async fn challenged(&self, login: &str) -> LiveSession {
         let session = self.signed_in(login).await;
+        self.open(&session).await;
+        session
+    }
+
+    pub async fn challenged_from(&self, login: &str, address: IpAddr) -> LiveSession {
+        let session = self.signed_in_from(login, address).await;
         self.open(&session).await;
         session
     }
@@ -322,6 +355,8 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             rules: rules(),
             identity_header: None,
             rewrite_origin: false,
+            step_up_script: false,
+            forward_auth: false,
         },
         directory: DirectorySettings {
             url: Redacted::new(url.to_owned()),
@@ -340,6 +375,7 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             sms: Some(SmsSettings {
                 digits: 6,
                 ttl: 10 * MINUTE,
+                countries: crate::config::Countries::default(),
                 provider: SmsProvider::File {
                     path: folder.join("sms.jsonl"),
                 },
@@ -352,7 +388,11 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             failed_passwords_per_address: per(300, 10 * MINUTE),
             challenges_per_employee: per(60, MINUTE),
             sms_per_employee: per(5, 60 * MINUTE),
+            sms_per_address: per(300, 60 * MINUTE),
+            sms_per_firm: per(1000, 60 * MINUTE),
+            sms_in_all: per(5000, 60 * MINUTE),
             pushes_per_employee: per(30, 60 * MINUTE),
+            bounds: crate::config::Bounds::default(),
         },
         notices: crate::config::Notices::default(),
         audit: crate::config::AuditSinks::default(),

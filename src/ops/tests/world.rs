@@ -139,6 +139,7 @@ impl World {
             clock: Arc::new(clock.clone()),
             metrics: Metrics::new(),
             noted: Noted::default(),
+            following: crate::factors::Following::default(),
         });
         let token = Token::read(Some(&folder.join("ops.token"))).unwrap();
         let router = router(door.clone(), token);

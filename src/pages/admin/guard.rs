@@ -337,6 +337,7 @@ fn done(word: &str) -> Option<&'static str> {
         "forgotten" => "The device was forgotten.",
         "session-ended" => "That session has ended.",
         "sent" => "We sent a token to your phone.",
+        "asked" => "We asked your phone. Open the request there, and type the token that it shows.",
         "confirmed" => "Confirmed. You can make changes for 10 minutes.",
         _ => return None,
     })

@@ -13,6 +13,7 @@ mod action;
 mod actions;
 mod belongings;
 mod confirm;
+mod confirm_phone;
 mod csv;
 mod employees;
 mod guard;
@@ -52,6 +53,7 @@ pub(super) fn routes() -> Router<Arc<Doorstep>> {
             get(confirm::show).post(confirm::verify),
         )
         .route("/.doorstep/admin/confirm/sms", post(confirm::sms))
+        .route("/.doorstep/admin/confirm/phone", post(confirm_phone::ask))
         .route(
             "/.doorstep/admin/two-factor",
             get(two_factor::show).post(two_factor::answer),

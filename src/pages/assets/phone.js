@@ -68,6 +68,7 @@ function end(title, text, request) {
   byId('done-title').textContent = title;
   byId('done-text').textContent = text;
   byId('report-line').hidden = !reported;
+  byId('done-token').hidden = true;
   show('done');
   byId('done-title').focus();
 }
@@ -137,9 +138,13 @@ function alertOf(phone, request) {
   byId('when').textContent = when.toLocaleString();
   byId('why').textContent = '';
   byId('digits').value = '';
+  const change = request.what === 'change';
+  byId('alert-title').textContent = change ? 'Do you change how you sign in?' : 'Is this you?';
+  byId('to-approve').hidden = change;
+  byId('to-show').hidden = !change;
   still();
   show('alert');
-  byId('digits').focus();
+  byId(change ? 'show' : 'digits').focus();
 }
 
 async function decide(decision, digits, on) {
@@ -176,6 +181,24 @@ async function approve() {
   }
   on.busy = false;
   still();
+}
+
+// A token that confirms a change: shown here, typed there.
+async function showToken() {
+  if (!shown || shown.busy) return;
+  const on = shown;
+  on.busy = true;
+  try {
+    const { status, told } = await ask(on.phone, 'token', { challenge: on.request.challenge, id: on.request.id });
+    if (status === 200) {
+      end('Your token', 'Type it on the page of the change. It works once.', on);
+      byId('done-token').textContent = told.token;
+      byId('done-token').hidden = false;
+    } else end('Over', 'This request has run out or was answered already.');
+  } catch {
+    byId('why').textContent = 'That did not get through. Try again.';
+  }
+  on.busy = false;
 }
 
 async function deny() {
@@ -231,6 +254,7 @@ slide.addEventListener('keydown', (event) => {
 slide.addEventListener('keyup', still);
 slide.addEventListener('blur', still);
 byId('approve').addEventListener('click', approve);
+byId('show').addEventListener('click', showToken);
 byId('deny').addEventListener('click', deny);
 byId('report').addEventListener('click', report);
 
@@ -238,9 +262,11 @@ const pause = (time) => new Promise((done) => { setTimeout(done, time); });
 
 async function follow(phone) {
   let known;
+  let fails = 0;
   for (;;) {
     try {
       const { told } = await ask(phone, 'pending', known ? { known } : {});
+      fails = 0;
       byId('offline').hidden = true;
       if (told.error === 'unknown_device') {
         await store('readwrite', (table) => table.delete(phone.id));
@@ -261,7 +287,8 @@ async function follow(phone) {
         if (byId('done').hidden) show('empty');
       }
     } catch {
-      byId('offline').hidden = navigator.onLine && byId('offline').hidden;
+      fails += 1;
+      if (fails > 1 || !navigator.onLine) byId('offline').hidden = false;
       known = undefined;
       await pause(3000);
     }

@@ -211,6 +211,7 @@ impl World {
             clock: Arc::new(clock.clone()),
             metrics: Metrics::new(),
             noted: Noted::default(),
+            following: crate::factors::Following::default(),
         });
         let world = Self {
             door,

@@ -3,3 +3,4 @@
 mod accessible;
 mod challenge;
 mod phones;
+mod pictures;

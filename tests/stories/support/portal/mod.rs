@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use reply::Reply;
+pub use reply::{Framing, Reply};
 pub use wire::Seen;
 
 use super::process::free_address;

@@ -1,0 +1,511 @@
+//! From what was seen to what is written: the one pure function.
+
+use http::Method;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::assets;
+use super::attempts::{Login, Way, logins, told_of};
+use super::cookies;
+use super::criterion::{Bench, Criteria};
+use super::exchange::{Body, Exchange, Field, Recording};
+use super::logout::{self, Logout};
+use super::names;
+use super::pages::{self, Page};
+use super::place::can_be_named;
+use super::proof;
+use super::recipes::{self, Recipe};
+use super::section::{Draft, Rule};
+use super::told::{self, Bearer};
+use super::warnings::{self, Found};
+use crate::clock::Timestamp;
+
+/// What was learned.
+#[derive(Debug, Serialize)]
+pub struct Learned {
+    /// The `[portal]` section, comments included.
+    pub section: String,
+    /// Which logins were seen, in words.
+    pub seen: Vec<String>,
+    /// What ops should know.
+    pub warnings: Vec<String>,
+    /// The recipe that fits.
+    pub recipe: Option<&'static str>,
+}
+
+/// Why no section can be written.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unlearned {
+    /// There is no login.
+    #[error(
+        "no login was seen: no form, JSON or Basic credentials with a password. Sign in through the printed address, once with a \
+         wrong password and once with the right one"
+    )]
+    NoLogin,
+    /// The portal signs in by a GET.
+    #[error(
+        "the portal signs in by a GET with the password in its query ({0}): no rule can be written for that. See whether it \
+         takes a form by POST"
+    )]
+    ByGet(String),
+    /// Only accepted ones.
+    #[error(
+        "no refused login was seen ({0}): sign in with a wrong password too, so that the two answers can be compared"
+    )]
+    NoWrong(String),
+    /// Only refused ones.
+    #[error(
+        "no accepted login was seen ({0}): sign in with the right password too, so that the two answers can be compared"
+    )]
+    NoRight(String),
+    /// The answers cannot be told apart.
+    #[error(
+        "the answers to the wrong and to the right password cannot be told apart ({0}; {1}): no rule is written, for it would \
+         take every password for right. See what tells them apart in the portal itself"
+    )]
+    Alike(String, String),
+    /// Nothing names the user.
+    #[error("the login {0} names nobody: neither a field with a name nor an answer that tells it was seen")]
+    NoName(String),
+    /// No configuration can name the place.
+    #[error("the login's path {0:?} is no plain path, so no rule can name it")]
+    NoPlainPath(String),
+    /// What was written does not hold what it should.
+    #[error("the section that was found does not hold up, so it is not written: {0}")]
+    Unproven(String),
+}
+
+/// Writes the section.
+///
+/// # Errors
+/// Why none can be written.
+pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned> {
+    let mut logins = logins(recording);
+    let outs = logout::find(recording, &logins);
+    let left_out = complete(recording, &mut logins)?;
+    let bench = Bench { recording, now };
+    let page = pages::find(recording, &logins);
+    let mut rules = Vec::new();
+    for login in &logins {
+        rules.push(rule(&bench, login)?);
+    }
+    let cookies = cookies::find(recording, &logins);
+    let out_indices: Vec<usize> = outs.iter().map(|out| out.index).collect();
+    let by_form = logins.iter().any(|login| login.way != Way::Basic);
+    let assets = match by_form {
+        true => assets::find(recording, &logins, &out_indices),
+        false => assets::Assets::default(),
+    };
+    let bearers: Vec<&Bearer> = rules.iter().filter_map(|rule| rule.bearer.as_ref()).collect();
+    let mut warnings = left_out;
+    warnings.extend(warnings::of(&Found {
+        recording,
+        logins: &logins,
+        cookies: &cookies,
+        bearers: &bearers,
+    }));
+    let recipe = recipes::find(recording, &logins);
+    let draft = Draft {
+        recording,
+        seen: seen(recording, &logins, &outs),
+        page: page.as_ref().map(|page| page.address.clone()),
+        closed: closed(recipe, &assets.public, &logins, recording),
+        public: assets.public,
+        shut: assets.shut,
+        logouts: outs,
+        session_parameters: session_parameters(recording, &bearers, &cookies.session),
+        cookies,
+        rules,
+        who_am_i: told::who_am_i(recording, &logins),
+        warnings,
+        recipe,
+        now,
+    };
+    proved(recording, draft, &logins, page.as_ref(), now)
+}
+
+/// The draft as it stands, or without what would open content.
+fn proved(
+    recording: &Recording,
+    mut draft: Draft<'_>,
+    logins: &[Login],
+    page: Option<&Page>,
+    now: Timestamp,
+) -> Result<Learned, Unlearned> {
+    // Each round takes one entry out, so this ends.
+    loop {
+        let section = draft.text();
+        match proof::check(
+            recording,
+            &section,
+            logins,
+            page.map(|page| page.index),
+            &draft.logouts,
+            now,
+        ) {
+            Ok(remarks) => {
+                if !remarks.is_empty() {
+                    draft.warnings.extend(remarks);
+                }
+                return Ok(Learned {
+                    section: draft.text(),
+                    seen: draft.seen.clone(),
+                    warnings: draft.warnings.clone(),
+                    recipe: draft.recipe.map(|recipe| recipe.name),
+                });
+            }
+            Err(proof::Fault::Opens { entry, content }) if draft.public.contains(&entry) => {
+                draft.public.retain(|known| *known != entry);
+                draft.shut.push((entry, format!("it would open {content}")));
+            }
+            Err(proof::Fault::Refused(what) | proof::Fault::Opens { content: what, .. }) => {
+                return Err(Unlearned::Unproven(what));
+            }
+        }
+    }
+}
+
+/// Keeps the logins of which both a refused and an accepted one were seen; a word about the others.
+fn complete(recording: &Recording, logins: &mut Vec<Login>) -> Result<Vec<String>, Unlearned> {
+    let told = |indices: &[usize]| {
+        let exchange = indices.first().and_then(|index| recording.exchanges.get(*index));
+        exchange.map(told_of).unwrap_or_default()
+    };
+    let one_sided: Vec<(String, bool)> = logins
+        .iter()
+        .filter(|login| login.wrong.is_empty() || login.right.is_empty())
+        .map(|login| match login.wrong.is_empty() {
+            true => (told(&login.right), true),
+            false => (told(&login.wrong), false),
+        })
+        .collect();
+    let by_get = logins.iter().find(|login| login.way == Way::Query);
+    let by_get = by_get.map(|login| told(&[login.wrong.as_slice(), login.right.as_slice()].concat()));
+    logins.retain(|login| !login.wrong.is_empty() && !login.right.is_empty() && login.way != Way::Query);
+    if logins.is_empty() {
+        return Err(match (by_get, one_sided.first()) {
+            (Some(get), _) => Unlearned::ByGet(get),
+            (None, Some((what, true))) => Unlearned::NoWrong(what.clone()),
+            (None, Some((what, false))) => Unlearned::NoRight(what.clone()),
+            (None, None) => Unlearned::NoLogin,
+        });
+    }
+    let missing = one_sided.into_iter().map(|(what, accepted)| {
+        let seen = if accepted { "accepted" } else { "refused" };
+        format!("Another login ({what}) was seen {seen} only: no rule is written for it, and what no rule names is shut.")
+    });
+    let get = by_get.map(|get| {
+        format!("The portal also signs in by a GET with the password in its query ({get}): shut.")
+    });
+    Ok(missing.chain(get).collect())
+}
+
+fn seen(recording: &Recording, logins: &[Login], outs: &[Logout]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let exchange = |index: &usize| recording.exchanges.get(*index);
+    for login in logins {
+        for (word, indices) in [("wrong password", &login.wrong), ("right password", &login.right)] {
+            let Some(exchange) = indices.first().and_then(exchange) else {
+                continue;
+            };
+            lines.push(format!("{word}  {}{}", told_of(exchange), more_of(exchange)));
+        }
+    }
+    if let Some(exchange) = outs.first().and_then(|out| exchange(&out.index)) {
+        lines.push(format!("signed out      {}", told_of(exchange)));
+    }
+    lines
+}
+
+/// What else an answer did.
+fn more_of(exchange: &Exchange) -> String {
+    let Some(answer) = &exchange.answer else {
+        return String::new();
+    };
+    let mut more = Vec::new();
+    if answer.asks_for_a_password() {
+        more.push("the form again".to_owned());
+    }
+    let mut names: Vec<String> = answer
+        .living()
+        .iter()
+        .map(|cookie| names::as_glob(&cookie.name))
+        .collect();
+    names.sort();
+    if !names.is_empty() {
+        more.push(format!("set {}", names.join(", ")));
+    }
+    match more.is_empty() {
+        true => String::new(),
+        false => format!(": {}", more.join("; ")),
+    }
+}
+
+fn closed(
+    recipe: Option<&Recipe>,
+    public: &[String],
+    logins: &[Login],
+    recording: &Recording,
+) -> Vec<String> {
+    let mut closed = recipe.map(Recipe::closed).unwrap_or_default();
+    // What the recipe shuts and this installation was seen to need is for its operator to decide.
+    let needed: Vec<&str> = logins
+        .iter()
+        .flat_map(|login| login.right.iter().chain(&login.wrong))
+        .filter_map(|index| recording.exchanges.get(*index))
+        .map(Exchange::path)
+        .chain(public.iter().map(String::as_str))
+        .collect();
+    closed.retain(|path| {
+        crate::gate::Glob::parse(path)
+            .is_ok_and(|glob| !needed.iter().any(|needed| glob.matches_folded(needed)))
+    });
+    closed
+}
+
+/// Parameters that carry a session here and are not in the default list.
+fn session_parameters(recording: &Recording, bearers: &[&Bearer], session: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = bearers
+        .iter()
+        .flat_map(|bearer| bearer.parameters.clone())
+        .collect();
+    let cookies: Vec<super::exchange::Print> = recording
+        .exchanges
+        .iter()
+        .flat_map(|exchange| exchange.answer.iter().flat_map(|answer| &answer.cookies))
+        .filter(|cookie| {
+            cookie.alive && cookie.print.len >= 8 && session.contains(&names::as_glob(&cookie.name))
+        })
+        .map(|cookie| cookie.print)
+        .collect();
+    for exchange in &recording.exchanges {
+        let fields = exchange.query.iter();
+        let carries =
+            |field: &&Field| cookies.contains(&field.print) && !recording.prints.is_secret(&field.print);
+        names.extend(fields.filter(carries).map(|field| field.name.clone()));
+        names.extend(
+            exchange
+                .path_parameter
+                .iter()
+                .map(|name| name.to_ascii_uppercase()),
+        );
+    }
+    let default = super::section::SESSION_PARAMETERS;
+    names.retain(|name| {
+        !name.is_empty()
+            && !default.iter().any(|known| known.eq_ignore_ascii_case(name))
+            && name.chars().all(|c| c.is_ascii_graphic())
+    });
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The rule of one kind of login.
+fn rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
+    let recording = bench.recording;
+    let of = |index: &usize| recording.exchanges.get(*index);
+    let told = |indices: &[usize]| indices.first().and_then(of).map(told_of).unwrap_or_default();
+    if login.way == Way::Basic {
+        return basic_rule(bench, login);
+    }
+    let Some(criteria) = bench.criteria(login) else {
+        return Err(Unlearned::Alike(told(&login.wrong), told(&login.right)));
+    };
+    let all: Vec<&Exchange> = login.wrong.iter().chain(&login.right).filter_map(of).collect();
+    let (path, shared) = path_of_all(recording, login, &all)?;
+    let answer = told::answer(recording, login);
+    let username = match (&login.username, login.way) {
+        (Some(name), Way::Form) => vec![("form", name.clone())],
+        (Some(name), Way::Multipart) => vec![("multipart", name.clone())],
+        (Some(name), Way::Json) => vec![("json", name.clone())],
+        _ => Vec::new(),
+    };
+    let username: Vec<(&'static str, String)> = username
+        .into_iter()
+        .chain(answer.map(|pointer| ("answer", pointer)))
+        .collect();
+    if username.is_empty() {
+        return Err(Unlearned::NoName(told(&login.right)));
+    }
+    let mut rule = Rule {
+        method: login.method.clone(),
+        path,
+        username,
+        basic: false,
+        password: login
+            .password
+            .clone()
+            .filter(|name| matches!(login.way, Way::Form | Way::Multipart) && name != "password"),
+        where_query: common(&all, |exchange| &exchange.query, true),
+        where_form: Vec::new(),
+        where_json: Vec::new(),
+        bearer: told::bearer(recording, login),
+        criteria,
+        remarks: Vec::new(),
+    };
+    if login.way == Way::Json {
+        rule.where_json = constants(&all);
+    } else if rule.where_query.is_empty() {
+        rule.where_form = common(&all, Exchange::fields, true);
+    }
+    let bare = rule.where_query.is_empty() && rule.where_form.is_empty() && rule.where_json.is_empty();
+    if shared && bare {
+        rule.where_form = common(&all, Exchange::fields, false)
+            .into_iter()
+            .take(1)
+            .collect();
+        if rule.where_form.is_empty() {
+            rule.remarks.push(format!(
+                "{} shows other things too, and nothing in the login tells it from them: GET and HEAD of it are open.",
+                rule.path
+            ));
+        }
+    }
+    Ok(rule)
+}
+
+fn basic_rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
+    let recording = bench.recording;
+    let of = |index: &usize| recording.exchanges.get(*index);
+    let told = |indices: &[usize]| indices.first().and_then(of).map(told_of).unwrap_or_default();
+    // The probe must ask for credentials, and answer them by itself.
+    let asks = |path: &str| {
+        recording
+            .exchanges
+            .iter()
+            .any(|exchange| exchange.path() == path && exchange.status() == Some(401))
+    };
+    let mut probes: Vec<&Exchange> = login
+        .right
+        .iter()
+        .filter_map(of)
+        .filter(|exchange| exchange.method == Method::GET && exchange.status() == Some(200))
+        .filter(|exchange| {
+            can_be_named(exchange.path()) && !exchange.target.contains('?') && asks(exchange.path())
+        })
+        .collect();
+    probes.sort_by_key(|exchange| exchange.path().len());
+    let Some(probe) = probes.first() else {
+        return Err(Unlearned::Alike(told(&login.wrong), told(&login.right)));
+    };
+    let right: Vec<usize> = login
+        .right
+        .iter()
+        .copied()
+        .filter(|index| of(index).is_some_and(|one| one.path() == probe.path() && one.status() == Some(200)))
+        .collect();
+    let sides = Login {
+        way: Way::Basic,
+        method: Method::GET,
+        username: None,
+        password: None,
+        wrong: login.wrong.clone(),
+        right,
+    };
+    let status = |status| super::criterion::Says {
+        status: vec![status],
+        ..Default::default()
+    };
+    let refused = sides
+        .wrong
+        .iter()
+        .filter_map(of)
+        .all(|exchange| exchange.status() == Some(401));
+    // Every part of Basic is said by the status (RFC 9110 11.6.1); pages differ from path to path.
+    let criteria = match refused {
+        true => Criteria {
+            success: status(200),
+            failure: Some(status(401)),
+            remarks: Vec::new(),
+        },
+        false => bench
+            .criteria(&sides)
+            .ok_or_else(|| Unlearned::Alike(told(&login.wrong), told(&login.right)))?,
+    };
+    Ok(Rule {
+        method: Method::GET,
+        path: probe.path().to_owned(),
+        username: Vec::new(),
+        basic: true,
+        password: None,
+        where_query: Vec::new(),
+        where_form: Vec::new(),
+        where_json: Vec::new(),
+        bearer: None,
+        criteria,
+        remarks: Vec::new(),
+    })
+}
+
+/// The path of the logins, or what they have in common; and whether other things share it.
+fn path_of_all(recording: &Recording, login: &Login, all: &[&Exchange]) -> Result<(String, bool), Unlearned> {
+    let first = all.first().map_or("/", |exchange| exchange.path());
+    let is_one = all.iter().all(|exchange| exchange.path() == first);
+    let path = match is_one {
+        true => first.to_owned(),
+        false => {
+            let mut common = first.to_owned();
+            for exchange in all {
+                while !exchange.path().starts_with(&common) {
+                    common.pop();
+                }
+            }
+            let folder = common.rfind('/').map_or(1, |at| at + 1);
+            format!("{}**", common.get(..folder).unwrap_or("/"))
+        }
+    };
+    if !can_be_named(path.trim_end_matches('*')) {
+        return Err(Unlearned::NoPlainPath(path));
+    }
+    let Ok(glob) = crate::gate::Glob::parse(&path) else {
+        return Err(Unlearned::NoPlainPath(path));
+    };
+    let shared = recording.exchanges.iter().enumerate().any(|(index, exchange)| {
+        let is_login = login.wrong.contains(&index) || login.right.contains(&index);
+        let posts = exchange.method == login.method;
+        let shows = exchange.method == Method::GET
+            && exchange.status() == Some(200)
+            && exchange.is_page()
+            && !exchange
+                .answer
+                .as_ref()
+                .is_some_and(super::exchange::Answered::asks_for_a_password);
+        !is_login && glob.matches(exchange.path()) && (posts || shows)
+    });
+    Ok((path, shared || !is_one))
+}
+
+/// Fields that all logins have with one value: those that say that it is a login, or any word of the portal's own.
+fn common(all: &[&Exchange], fields: impl Fn(&Exchange) -> &[Field], strong: bool) -> Vec<(String, String)> {
+    let Some((first, rest)) = all.split_first() else {
+        return Vec::new();
+    };
+    let same = |field: &Field| {
+        rest.iter().all(|exchange| {
+            let mut alike = fields(exchange).iter().filter(|other| other.name == field.name);
+            alike.next().is_some_and(|other| other.print == field.print) && alike.next().is_none()
+        })
+    };
+    let pairs = fields(first)
+        .iter()
+        .filter(|field| same(field))
+        .filter_map(|field| {
+            let text = field.text.clone()?;
+            let says = names::is_discriminator(&field.name) && names::says_login(&text);
+            let word = field.given && !names::is_target(&field.name) && !text.is_empty();
+            (if strong { says } else { word }).then(|| (field.name.clone(), text))
+        });
+    pairs.collect()
+}
+
+/// Values of JSON that say that it is a login.
+fn constants(all: &[&Exchange]) -> Vec<(String, Value)> {
+    let pairs = common(all, Exchange::fields, true);
+    let is_json = all.iter().all(|exchange| matches!(exchange.body, Body::Json(..)));
+    pairs
+        .into_iter()
+        .filter(|_| is_json)
+        .map(|(pointer, text)| (pointer, Value::from(text)))
+        .collect()
+}

@@ -1,0 +1,43 @@
+//! `doorstep learn`: watches one wrong and one right login, and writes the `[portal]` section.
+//!
+//! In the order in which what was seen passes through:
+//!
+//! - [`scrub`]: takes passwords and tokens out of a request and its answer, before anything is kept.
+//! - [`tape`] and [`har`]: the two recorders, live and from a browser's export; both make [`Exchange`]s.
+//! - [`attempts`]: which of them are logins, and which of those the portal accepted.
+//! - [`criterion`]: what tells the two answers apart, judged by the gateway's own matchers.
+//! - [`cookies`], [`pages`], [`assets`], [`logout`], [`told`]: the rest of the section.
+//! - [`section`]: its text. [`proof`]: the text, read and tried by what the gateway itself is made of.
+//! - [`recipes`]: applications that are known.
+//!
+//! All of it is pure but for the recorders' input.
+
+mod analysis;
+mod assets;
+mod attempts;
+mod cookies;
+mod criterion;
+mod exchange;
+mod forms;
+mod har;
+mod logout;
+mod names;
+mod pages;
+mod place;
+mod proof;
+mod recipes;
+mod scrub;
+mod section;
+mod tape;
+mod told;
+mod warnings;
+
+pub use analysis::{Learned, Unlearned, learn};
+pub use attempts::{Progress, progress};
+pub use exchange::{Exchange, Recording};
+pub use har::{HarError, read as read_har};
+pub use scrub::{Raw, RawAnswer, is_read};
+pub use tape::Tape;
+
+#[cfg(test)]
+mod tests;

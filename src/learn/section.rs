@@ -1,0 +1,328 @@
+//! The section's text.
+
+use std::fmt::Write as _;
+
+use http::Method;
+use serde_json::Value;
+
+use super::cookies::Cookies;
+use super::criterion::{Criteria, Says};
+use super::exchange::Recording;
+use super::logout::Logout;
+use super::place::can_be_named;
+use super::recipes::Recipe;
+use super::told::{Bearer, WhoAmI};
+use crate::clock::Timestamp;
+
+/// The default of `session_parameters`.
+pub const SESSION_PARAMETERS: [&str; 5] = ["PHPSESSID", "JSESSIONID", "sid", "session_id", "access_token"];
+/// As long as a line of the file gets.
+const WIDTH: usize = 110;
+
+/// A login rule, as it will be written.
+pub struct Rule {
+    pub method: Method,
+    pub path: String,
+    /// `form`, `multipart` or `json`, and `answer`.
+    pub username: Vec<(&'static str, String)>,
+    pub basic: bool,
+    pub password: Option<String>,
+    pub where_query: Vec<(String, String)>,
+    pub where_form: Vec<(String, String)>,
+    pub where_json: Vec<(String, Value)>,
+    pub bearer: Option<Bearer>,
+    pub criteria: Criteria,
+    pub remarks: Vec<String>,
+}
+
+/// All that will be written.
+pub struct Draft<'a> {
+    pub recording: &'a Recording,
+    pub seen: Vec<String>,
+    pub page: Option<String>,
+    pub closed: Vec<String>,
+    pub public: Vec<String>,
+    pub shut: Vec<(String, String)>,
+    pub logouts: Vec<Logout>,
+    pub session_parameters: Vec<String>,
+    pub cookies: Cookies,
+    pub rules: Vec<Rule>,
+    pub who_am_i: Option<WhoAmI>,
+    pub warnings: Vec<String>,
+    pub recipe: Option<&'static Recipe>,
+    pub now: Timestamp,
+}
+
+/// A text as TOML writes it, on one line.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// A name as a key of an inline table.
+fn key(name: &str) -> String {
+    let bare = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if bare { name.to_owned() } else { quoted(name) }
+}
+
+fn table(pairs: &[(String, String)]) -> String {
+    let list: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| format!("{} = {}", key(name), quoted(value)))
+        .collect();
+    format!("{{ {} }}", list.join(", "))
+}
+
+/// `key = [ … ]`, over several lines where it is long.
+fn list(name: &str, items: &[String]) -> String {
+    let line = format!("{name} = [{}]\n", items.join(", "));
+    if line.len() <= WIDTH {
+        return line;
+    }
+    let lines: Vec<String> = items.iter().map(|item| format!("    {item},\n")).collect();
+    format!("{name} = [\n{}]\n", lines.concat())
+}
+
+fn quoted_all(items: &[String]) -> Vec<String> {
+    items.iter().map(|item| quoted(item)).collect()
+}
+
+/// A sentence as a comment: without control characters, so that no line of it is anything else.
+fn comment(text: &str) -> String {
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let mut lines = String::new();
+    let mut line = String::from("#");
+    for word in clean.split(' ') {
+        if line.len() > 1 && line.len() + 1 + word.len() > WIDTH {
+            lines.push_str(&line);
+            lines.push('\n');
+            line = String::from("#");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    lines.push_str(line.trim_end());
+    lines.push('\n');
+    lines
+}
+
+impl Draft<'_> {
+    /// The section.
+    pub fn text(&self) -> String {
+        let mut text = self.head();
+        text.push_str("\n[portal]\n");
+        let _ = writeln!(text, "upstream = {}", quoted(&self.recording.upstream));
+        self.open(&mut text);
+        self.cookies(&mut text);
+        for rule in &self.rules {
+            text.push('\n');
+            rule.write(&mut text);
+        }
+        self.who_am_i(&mut text);
+        text
+    }
+
+    fn head(&self) -> String {
+        let mut text = comment(&format!(
+            "Written by doorstep learn at {} from {}.",
+            self.now, self.recording.source
+        ));
+        text.push_str(&comment(
+            "Put it into the configuration in place of [portal], then run: doorstep check",
+        ));
+        text.push_str("#\n# Seen:\n");
+        for line in &self.seen {
+            let clean: String = line
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect();
+            let _ = writeln!(text, "#   {clean}");
+        }
+        if let Some(recipe) = self.recipe {
+            text.push_str("#\n");
+            text.push_str(&comment(&format!(
+                "This looks like {}: its recipe is config/portals/{}.toml, which shuts its other doors and says why.",
+                recipe.title, recipe.name
+            )));
+        }
+        for warning in &self.warnings {
+            text.push_str("#\n");
+            text.push_str(&comment(&format!("WARNING: {warning}")));
+        }
+        text
+    }
+
+    fn open(&self, text: &mut String) {
+        if !self.public.is_empty() {
+            text.push_str(&comment(
+                "What the login page asked for while nobody was signed in.",
+            ));
+            text.push_str(&list("public", &quoted_all(&self.public)));
+        }
+        for (path, why) in &self.shut {
+            text.push_str(&comment(&format!(
+                "Asked for by the login page and left shut: {path} ({why})."
+            )));
+        }
+        if !self.closed.is_empty() {
+            text.push_str(&comment(
+                "Other doors of this application, from its recipe: never forwarded.",
+            ));
+            text.push_str(&list("closed", &quoted_all(&self.closed)));
+        }
+        if let Some(page) = &self.page {
+            let _ = writeln!(text, "login_page = {}", quoted(page));
+        }
+        let entries: Vec<String> = self.logout_entries();
+        if entries.is_empty() {
+            text.push_str(&comment(
+                "No logout was seen. If the portal has one, name it here, so that it ends doorstep's session too:",
+            ));
+            text.push_str("# logout = [\"/logout\"]\n");
+        } else {
+            text.push_str(&list("logout", &entries));
+        }
+    }
+
+    fn logout_entries(&self) -> Vec<String> {
+        let mut entries: Vec<String> = Vec::new();
+        let usable = self.logouts.iter().filter(|logout| can_be_named(&logout.path));
+        for logout in usable {
+            let mut parts = vec![format!("path = {}", quoted(&logout.path))];
+            let plain = matches!(logout.method, Method::GET | Method::POST);
+            if !plain {
+                parts.push(format!("methods = [{}]", quoted(logout.method.as_str())));
+            }
+            if !logout.query.is_empty() {
+                parts.push(format!("query = {}", table(&logout.query)));
+            } else if !logout.form.is_empty() {
+                parts.push("methods = [\"POST\"]".to_owned());
+                parts.push(format!("form = {}", table(&logout.form)));
+            }
+            let entry = match parts.as_slice() {
+                [_] => quoted(&logout.path),
+                _ => format!("{{ {} }}", parts.join(", ")),
+            };
+            if !entries.contains(&entry) {
+                entries.push(entry);
+            }
+        }
+        entries
+    }
+
+    fn cookies(&self, text: &mut String) {
+        let cookies = &self.cookies;
+        if !cookies.session.is_empty() {
+            text.push_str(&list("session_cookies", &quoted_all(&cookies.session)));
+        }
+        if !cookies.pass.is_empty() {
+            for (name, why) in &cookies.pass {
+                text.push_str(&comment(&format!("{name}: {why}.")));
+            }
+            let names: Vec<String> = cookies.pass.iter().map(|(name, _)| quoted(name)).collect();
+            text.push_str(&list("pass_cookies", &names));
+        }
+        if !cookies.kept.is_empty() {
+            text.push_str(&comment(&format!(
+                "Scripts could read these, and were not seen to need them: {}. Add to pass_cookies what they do need.",
+                cookies.kept.join(", ")
+            )));
+        }
+        if !self.session_parameters.is_empty() {
+            let all: Vec<String> = SESSION_PARAMETERS
+                .iter()
+                .map(|name| quoted(name))
+                .chain(self.session_parameters.iter().map(|name| quoted(name)))
+                .collect();
+            text.push_str(&comment(&format!(
+                "The default list, and what carries a session here: {}.",
+                self.session_parameters.join(", ")
+            )));
+            text.push_str(&list("session_parameters", &all));
+        }
+    }
+
+    fn who_am_i(&self, text: &mut String) {
+        let Some(found) = &self.who_am_i else { return };
+        text.push('\n');
+        text.push_str(&comment(
+            "This answer named whoever was signed in. If it does so for everybody, let doorstep ask it: single sign-on, \
+             remember-me and resets that sign in are then logins too.",
+        ));
+        let _ = writeln!(text, "# [portal.who_am_i]");
+        let _ = writeln!(text, "# path = {}", quoted(&found.path));
+        let _ = writeln!(text, "# username = {{ json = {} }}", quoted(&found.pointer));
+    }
+}
+
+impl Rule {
+    fn write(&self, text: &mut String) {
+        for remark in self.remarks.iter().chain(&self.criteria.remarks) {
+            text.push_str(&comment(remark));
+        }
+        text.push_str("[[portal.login]]\n");
+        let _ = writeln!(text, "method = {}", quoted(self.method.as_str()));
+        let _ = writeln!(text, "path = {}", quoted(&self.path));
+        if let Some(condition) = self.condition() {
+            let _ = writeln!(text, "where = {{ {condition} }}");
+        }
+        if self.basic {
+            text.push_str("username = { basic = true }\n");
+        } else {
+            let parts: Vec<String> = self
+                .username
+                .iter()
+                .map(|(kind, name)| format!("{kind} = {}", quoted(name)))
+                .collect();
+            let _ = writeln!(text, "username = {{ {} }}", parts.join(", "));
+        }
+        if let Some(password) = &self.password {
+            let _ = writeln!(text, "password = {{ form = {} }}", quoted(password));
+        }
+        if let Some(bearer) = &self.bearer {
+            let _ = writeln!(text, "bearer = {}", quoted(&bearer.pointer));
+        }
+        let _ = writeln!(text, "success = {}", self.criteria.success.toml());
+        if let Some(failure) = &self.criteria.failure {
+            let _ = writeln!(text, "failure = {}", Says::toml(failure));
+        }
+    }
+
+    fn condition(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        if !self.where_query.is_empty() {
+            parts.push(format!("query = {}", table(&self.where_query)));
+        }
+        if !self.where_form.is_empty() {
+            parts.push(format!("form = {}", table(&self.where_form)));
+        }
+        if !self.where_json.is_empty() {
+            let list: Vec<String> = self
+                .where_json
+                .iter()
+                .filter_map(|(pointer, value)| {
+                    Some(format!("{} = {}", quoted(pointer), quoted(value.as_str()?)))
+                })
+                .collect();
+            parts.push(format!("json = {{ {} }}", list.join(", ")));
+        }
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
