@@ -59,7 +59,12 @@ enum Ended {
 }
 
 /// Speaks SMTP until the client leaves or begins TLS.
-async fn speak(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), greets: bool, offers: bool, mails: &Mails) -> Ended {
+async fn speak(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    greets: bool,
+    offers: bool,
+    mails: &Mails,
+) -> Ended {
     let (read, mut write) = tokio::io::split(stream);
     let mut lines = BufReader::new(read).lines();
     let (mut mail, mut data) = (String::new(), false);
@@ -151,7 +156,9 @@ async fn mail_goes_over_tls_to_a_server_that_is_who_it_says_and_to_no_other() {
         let mails = mails.lock().unwrap();
         assert_eq!(mails.len(), usize::from(arrives), "{how}: {mails:?}");
         if arrives {
-            assert!(mails[0].contains("RCPT TO:<anna@example.com>") && mails[0].contains("A factor was added."));
+            assert!(
+                mails[0].contains("RCPT TO:<anna@example.com>") && mails[0].contains("A factor was added.")
+            );
         }
     }
 }
@@ -178,7 +185,8 @@ async fn i14_whoever_has_no_address_is_told_by_sms_of_everything_that_is_told() 
     let world = World::new().await;
     people(&world).await;
     for login in ["anna", "boss"] {
-        let no_address = json!({"email": null, "phone": if login == "anna" { "+14155550102" } else { "+14155550103" }});
+        let no_address =
+            json!({"email": null, "phone": if login == "anna" { "+14155550102" } else { "+14155550103" }});
         world
             .ask("PATCH", &format!("/v1/employees/{login}"), Some(no_address))
             .await

@@ -399,7 +399,9 @@ fn told(config: &Config) -> Vec<String> {
             smtp.from, smtp.host, smtp.port
         ));
         if smtp.ca.is_some() {
-            say.push("The mail server's certificate is taken only if the authority in its ca signed it.".into());
+            say.push(
+                "The mail server's certificate is taken only if the authority in its ca signed it.".into(),
+            );
         }
     } else if sms {
         say.push(

@@ -113,7 +113,11 @@ fn schema_list() -> Vec<Value> {
         attribute
     };
     let valued = |name: &str, kind: &str| {
-        let parts = vec![plain("value"), one_of("type", "readWrite", &[kind]), truth("primary")];
+        let parts = vec![
+            plain("value"),
+            one_of("type", "readWrite", &[kind]),
+            truth("primary"),
+        ];
         several(name, "readWrite", parts)
     };
     let reads = |name: &str| text(name, false, "readOnly", "none");

@@ -108,7 +108,10 @@ fn write_gallery(folder: &Path) {
     let mut command = Command::new(env!("CARGO"));
     for (name, _) in std::env::vars_os() {
         let keep = ["CARGO_HOME", "CARGO_TARGET_DIR"];
-        if name.to_str().is_some_and(|name| name.starts_with("CARGO") && !keep.contains(&name)) {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO") && !keep.contains(&name))
+        {
             command.env_remove(name);
         }
     }

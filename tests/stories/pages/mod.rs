@@ -2,5 +2,6 @@
 
 mod accessible;
 mod challenge;
+mod desk;
 mod phones;
 mod pictures;
