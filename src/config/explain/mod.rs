@@ -416,6 +416,11 @@ fn told(config: &Config) -> Vec<String> {
             "Employees and their firm's admins are told of changes to factors, numbers and policy by e-mail from {} through {}:{}{else_sms}.",
             smtp.from, smtp.host, smtp.port
         ));
+        if smtp.ca.is_some() {
+            say.push(
+                "The mail server's certificate is taken only if the authority in its ca signed it.".into(),
+            );
+        }
     } else if sms {
         say.push(
             "Employees and their firm's admins are told of changes to factors, numbers and policy by SMS."
