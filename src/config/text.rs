@@ -128,6 +128,7 @@ pub(super) struct LoginText {
     pub username: Spanned<UsernameText>,
     pub password: Option<PasswordText>,
     pub bearer: Option<Text>,
+    pub everywhere: Option<Spanned<bool>>,
     pub success: Option<Spanned<CriterionText>>,
     pub failure: Option<Spanned<CriterionText>>,
     pub r#where: Option<Spanned<WhereText>>,

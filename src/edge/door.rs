@@ -1,5 +1,6 @@
 //! The way of one request: look over, class, who, decide, act (DESIGN section 3).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
@@ -25,7 +26,8 @@ use crate::access::{Doorstep, Ending, LiveSession, Unknown, Visitor, Who};
 use crate::config::{Config, UnknownEmployee};
 use crate::gate::body::{BadBody, FormBody};
 use crate::gate::path::Target;
-use crate::gate::route::{HeadClass, class_body, class_head, without_names};
+use crate::gate::route::{HeadClass, class_body, class_head, class_long, without_names};
+use crate::gate::scan::Scan;
 use crate::gate::{Ask, Asker, Credentials, Refusal, Route, Verdict, decide};
 use crate::pages::{self, Told, told};
 
@@ -51,6 +53,8 @@ pub(super) struct Classed {
     pub route: Route,
     pub body: Option<Bytes>,
     pub form: Option<Result<FormBody, BadBody>>,
+    /// What the body is looked through for as it streams.
+    pub scan: Option<Scan>,
 }
 
 /// What is left to do with a request.
@@ -231,7 +235,7 @@ impl Door {
                     return Ok(Err(unknown));
                 }
                 let passage = match Passage::new(arrival, who, classed.route, credentials) {
-                    Ok(passage) => passage.bringing(own_cookie),
+                    Ok(passage) => passage.bringing(own_cookie).looking_through(classed.scan),
                     Err(unknown) => return Ok(Err(unknown)),
                 };
                 self.forward(session, passage, classed.body).await
@@ -278,14 +282,23 @@ impl Door {
                 } else {
                     route
                 };
+                let fields: Vec<String> = rules.fields_everywhere().map(Cow::into_owned).collect();
+                let headers = &session.req_header().headers;
                 return Ok(Ok(Classed {
                     route,
                     body: None,
                     form: None,
+                    scan: match has_body && !fields.is_empty() {
+                        true => Scan::of(headers, fields, false),
+                        false => None,
+                    },
                 }));
             }
             HeadClass::NeedsBody { limit } => limit,
         };
+        if let Some(long) = class_without_body(session, arrival, limit) {
+            return Ok(Ok(long));
+        }
         let time = arrival.settings.config.limits.bounds.body_timeout;
         let body = match own::read_body(session, limit, time).await? {
             Ok(body) => body,
@@ -298,6 +311,7 @@ impl Door {
             route,
             body: Some(body),
             form: Some(form),
+            scan: None,
         }))
     }
 
@@ -480,6 +494,23 @@ impl Door {
             }
         }
     }
+}
+
+/// A request whose body says that it is longer than what is read, if it may stream all the same.
+fn class_without_body(session: &Session, arrival: &Arrival, limit: usize) -> Option<Classed> {
+    let headers = &session.req_header().headers;
+    let length = headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?;
+    if length.parse::<usize>().ok()? <= limit {
+        return None;
+    }
+    let rules = &arrival.settings.config.portal.rules;
+    let (route, fields) = class_long(rules, &arrival.method, &arrival.target)?;
+    Some(Classed {
+        route,
+        body: None,
+        form: None,
+        scan: Scan::of(headers, fields, true),
+    })
 }
 
 /// What is decided on a request.

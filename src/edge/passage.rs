@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
 use http::HeaderValue;
 use http::header::SET_COOKIE;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -13,6 +14,7 @@ use super::headers::{self, Said};
 use super::messages::{Foreign, Messages};
 use super::step_up;
 use crate::access::{Doorstep, LiveSession, Unknown, Who};
+use crate::gate::scan::{NamesSomebody, Scan};
 use crate::gate::{Credentials, Route};
 use crate::sessions::Level;
 use crate::vault::{Bound, BrowserCookies, Jar, Parted, Vault, part};
@@ -37,6 +39,8 @@ pub struct Passage {
     bound: Bound,
     /// What is said over its WebSocket.
     messages: Messages,
+    /// What its body is looked through for.
+    scan: Option<Scan>,
     /// A session cookie that its answer brings.
     own_cookie: Option<String>,
     /// The session ended before it is forwarded (logout): nothing is kept, and the cookie is taken back.
@@ -99,6 +103,7 @@ impl Passage {
             target,
             bound: vault.bound,
             messages: Messages::default(),
+            scan: None,
             own_cookie: None,
             session_ended: false,
             owed,
@@ -122,6 +127,27 @@ impl Passage {
     pub fn bringing(mut self, cookie: Option<String>) -> Self {
         self.own_cookie = cookie;
         self
+    }
+
+    /// The same, with a body that must not name somebody.
+    #[must_use]
+    pub fn looking_through(mut self, scan: Option<Scan>) -> Self {
+        self.scan = scan;
+        self
+    }
+
+    /// Looks through a piece of the body; what of it may go up by now.
+    ///
+    /// # Errors
+    /// Where it names somebody.
+    pub fn look_through(&mut self, bytes: &mut Option<Bytes>, end: bool) -> Result<(), NamesSomebody> {
+        if let Some(scan) = &mut self.scan {
+            let harmless = scan.feed(bytes.as_deref().unwrap_or_default(), end)?;
+            if bytes.is_some() || !harmless.is_empty() {
+                *bytes = Some(harmless);
+            }
+        }
+        Ok(())
     }
 
     /// Whether the subprotocols that a WebSocket offers hold a token that is not this session's.

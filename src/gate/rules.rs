@@ -58,6 +58,12 @@ impl PortalRules {
         self.logins.iter().any(|rule| rule.bearer.is_some())
     }
 
+    /// The fields that sign in on every page.
+    pub fn fields_everywhere(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let rules = self.logins.iter().filter(|rule| rule.everywhere);
+        rules.filter_map(|rule| rule.username.field())
+    }
+
     /// Whether a cookie of this name can be the portal's session.
     pub fn is_session_cookie(&self, name: &str) -> bool {
         self.session_cookies.iter().any(|glob| glob.matches(name))
@@ -186,6 +192,9 @@ pub struct LoginRule {
     pub where_json: Vec<(JsonPointer, Json)>,
     /// Where the username stands.
     pub username: UsernameSource,
+    /// Whether the portal takes the username field for a login on every page, in the query too: then no other
+    /// request that has it is forwarded, to nobody (I4).
+    pub everywhere: bool,
     /// The form field of the password: read only for remembered devices, which keep a digest of it.
     pub password: String,
     /// Where the answer's body names who signed in: that beats what was typed (I4).

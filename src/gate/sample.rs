@@ -50,6 +50,7 @@ pub(super) fn login_rule(path: &str) -> LoginRule {
         where_form: Vec::new(),
         where_json: Vec::new(),
         username: UsernameSource::Form("email".into()),
+        everywhere: false,
         password: "password".into(),
         answer: None,
         bearer: None,

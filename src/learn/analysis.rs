@@ -92,6 +92,11 @@ pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned
         true => assets::find(recording, &logins, &out_indices),
         false => assets::Assets::default(),
     };
+    let recipe = recipes::find(recording, &logins);
+    for rule in &mut rules {
+        let by_form = rule.username.iter().find(|(kind, _)| matches!(*kind, "form" | "multipart"));
+        rule.everywhere = by_form.is_some_and(|(_, field)| recipe.is_some_and(|recipe| recipe.is_everywhere(field)));
+    }
     let bearers: Vec<&Bearer> = rules.iter().filter_map(|rule| rule.bearer.as_ref()).collect();
     let mut warnings = left_out;
     warnings.extend(warnings::of(&Found {
@@ -100,7 +105,6 @@ pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned
         cookies: &cookies,
         bearers: &bearers,
     }));
-    let recipe = recipes::find(recording, &logins);
     let draft = Draft {
         recording,
         seen: seen(recording, &logins, &outs),
@@ -113,6 +117,7 @@ pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned
         cookies,
         rules,
         who_am_i: told::who_am_i(recording, &logins),
+        step_up_script: by_form && is_sent_by_script(recording, &logins),
         warnings,
         recipe,
         now,
@@ -202,6 +207,13 @@ fn seen(recording: &Recording, logins: &[Login], outs: &[Logout]) -> Vec<String>
         lines.push(format!("signed out      {}", told_of(exchange)));
     }
     lines
+}
+
+/// Whether some login is sent by a script, not by a form that leads to the next page.
+fn is_sent_by_script(recording: &Recording, logins: &[Login]) -> bool {
+    let by_form = logins.iter().filter(|login| login.way != Way::Basic);
+    let sent = by_form.flat_map(|login| &login.right).filter_map(|index| recording.exchanges.get(*index));
+    sent.into_iter().any(|exchange| !exchange.navigates)
 }
 
 /// What else an answer did.
@@ -305,6 +317,7 @@ fn rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
         where_form: Vec::new(),
         where_json: Vec::new(),
         bearer: told::bearer(recording, login),
+        everywhere: false,
         criteria,
         remarks: Vec::new(),
     };
@@ -344,7 +357,8 @@ fn basic_rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
         .filter(|exchange| exchange.method == Method::GET && exchange.status() == Some(200))
         .filter(|exchange| can_be_named(exchange.path()) && !exchange.target.contains('?') && asks(exchange.path()))
         .collect();
-    probes.sort_by_key(|exchange| exchange.path().len());
+    let size = |exchange: &Exchange| exchange.answer.as_ref().map_or(0, |answer| answer.body.as_ref().map_or(usize::MAX, |body| body.len()));
+    probes.sort_by_key(|exchange| (exchange.path() != "/", size(exchange), exchange.path().len()));
     let Some(probe) = probes.first() else {
         return Err(Unlearned::Alike(told(&login.wrong), told(&login.right)));
     };
@@ -388,6 +402,7 @@ fn basic_rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
         where_form: Vec::new(),
         where_json: Vec::new(),
         bearer: None,
+        everywhere: false,
         criteria,
         remarks: Vec::new(),
     })

@@ -131,6 +131,7 @@ impl Bench<'_> {
             password: String::new(),
             answer: None,
             bearer: None,
+            everywhere: false,
             success: success.compiled()?,
             failure,
             from: Vec::new(),

@@ -236,6 +236,12 @@ fn login(rule: &LoginRule) -> Vec<String> {
             criterion(failure)
         ));
     }
+    if let (true, Some(field)) = (rule.everywhere, rule.username.field()) {
+        say.push(format!(
+            "Any other request with {field:?} in its query or its form is never forwarded, to nobody: it could sign \
+             in somebody else."
+        ));
+    }
     if let Some(pointer) = &rule.answer {
         say.push(format!(
             "Who signed in is {} in the answer's JSON, whatever was typed; an answer without it lets nobody in.",
