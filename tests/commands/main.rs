@@ -3,5 +3,6 @@
 mod basics;
 mod employees;
 mod firms;
+mod learn;
 mod place;
 mod sessions;

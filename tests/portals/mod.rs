@@ -8,7 +8,10 @@ pub mod nginx_basic;
 pub mod node_red;
 
 mod chromium_django;
+mod chromium_learn;
 mod chromium_step_up;
 mod fixtures;
+mod learn;
+mod lesson;
 mod rules;
 mod step_up;
