@@ -23,16 +23,6 @@ const QUIET: Duration = Duration::from_millis(1500);
 const LONGEST_FILE: u64 = 512 * 1024 * 1024;
 
 /// What may be said.
-///
-/// The portal is opened through an address that this command prints: a fresh private window, a wrong password, the right
-/// one, and out again. Everything passes to the portal and back; passwords are never kept. Then the section is
-/// written, tried with the gateway's own parser and matchers, and printed. It ends when all three were seen, at Enter, or at
-/// Ctrl-C.
-///
-/// From a browser's recording instead: open the network tools in a fresh private window, do the same at the portal
-/// itself, and export a HAR file with sensitive data. The file holds passwords: delete it afterwards.
-///
-/// The section goes to standard output, or into --output; what to do and what was seen, to standard error.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -68,7 +58,8 @@ pub(super) struct Learn {
 
 /// For clap: an address of a portal; a path after it is of no use here.
 fn origin(text: &str) -> Result<Origin, String> {
-    let bare = url::Url::parse(text).map_err(|error| format!("{error}; write it as http://127.0.0.1:8081"))?;
+    let bare =
+        url::Url::parse(text).map_err(|error| format!("{error}; write it as http://127.0.0.1:8081"))?;
     match bare.origin() {
         url::Origin::Tuple(..) if bare.username().is_empty() && bare.password().is_none() => {
             Origin::parse(&bare.origin().ascii_serialization())
@@ -100,10 +91,17 @@ impl Learn {
     /// Records until all was seen, or until it is told to stop.
     async fn watch(&self, context: &Context) -> Result<std::sync::Arc<Tape>, Failure> {
         let Some(portal) = self.portal.clone() else {
-            return Err(Failure::Usage("name the portal: --portal http://127.0.0.1:8081".into()));
+            return Err(Failure::Usage(
+                "name the portal: --portal http://127.0.0.1:8081".into(),
+            ));
         };
-        let (recorder, tape) =
-            Recorder::open(self.port.unwrap_or(0), portal.clone(), self.public_url.clone(), self.ca.clone()).await?;
+        let (recorder, tape) = Recorder::open(
+            self.port.unwrap_or(0),
+            portal.clone(),
+            self.public_url.clone(),
+            self.ca.clone(),
+        )
+        .await?;
         let told = Told {
             json: context.screen.json,
         };
@@ -115,7 +113,8 @@ impl Learn {
     }
 
     async fn until_told(&self, tape: &Tape, told: &Told) -> Result<(), Failure> {
-        let lost = |error: std::io::Error| Failure::Refused(format!("signals cannot be listened for: {error}"));
+        let lost =
+            |error: std::io::Error| Failure::Refused(format!("signals cannot be listened for: {error}"));
         let mut interrupt = signal(SignalKind::interrupt()).map_err(lost)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(lost)?;
         let mut entered = enter();
@@ -176,7 +175,10 @@ impl Learn {
         if !context.screen.json {
             let count = learned.warnings.len();
             if count > 0 && self.output.is_some() {
-                say(&format!("{count} warning{} in it: read the comments.", if count == 1 { "" } else { "s" }));
+                say(&format!(
+                    "{count} warning{} in it: read the comments.",
+                    if count == 1 { "" } else { "s" }
+                ));
             }
         }
         Ok(())
@@ -223,7 +225,11 @@ fn from_file(file: &Path, portal: Option<&Origin>, context: &Context) -> Result<
         )));
     }
     let bytes = zeroize::Zeroizing::new(std::fs::read(file).map_err(unread)?);
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = file
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let portal = portal.map(ToString::to_string);
     read_har(&bytes, portal.as_deref(), &name, context.now())
         .map_err(|error: HarError| Failure::Usage(format!("{shown}: {error}")))
@@ -282,12 +288,14 @@ impl Told {
         };
         let end = match stay {
             true => "Then other ways to sign in, if there are any. Enter or Ctrl-C ends it.",
-            false => "It ends by itself after that; Enter or Ctrl-C ends it sooner, where there is no way to sign out.",
+            false => {
+                "It ends by itself after that; Enter or Ctrl-C ends it sooner, where there is no way to sign out."
+            }
         };
         let text = format!(
             "Watching {portal}. Passwords are not kept.\n\n  Open {on}http://{address}/{off} in a fresh private window, and there\n\n  \
              1. ask for the page that people start with\n  2. sign in with a wrong password\n  3. sign in with the right one, \
-             and open a page or two\n  4. sign out\n\n{end}\n"
+             and open a page or two\n  4. sign out\n\n{end}\n\n"
         );
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
@@ -302,7 +310,11 @@ impl Told {
             (
                 "logout",
                 "signed out",
-                if before.logout.is_none() { now.logout.iter().cloned().collect() } else { Vec::new() },
+                if before.logout.is_none() {
+                    now.logout.iter().cloned().collect()
+                } else {
+                    Vec::new()
+                },
             ),
         ];
         for (key, word, told) in lines {

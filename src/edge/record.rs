@@ -74,9 +74,9 @@ impl Recorder {
         ca: Option<PathBuf>,
     ) -> anyhow::Result<(Self, Arc<Tape>)> {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let listener = TcpListener::bind(("127.0.0.1", port))
-            .await
-            .with_context(|| format!("port {port} on 127.0.0.1 cannot be listened on; is something else running there?"))?;
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| {
+            format!("port {port} on 127.0.0.1 cannot be listened on; is something else running there?")
+        })?;
         let address = listener.local_addr()?;
         let here = Origin::parse(&format!("http://{address}")).map_err(anyhow::Error::msg)?;
         let public = public.unwrap_or_else(|| here.clone());
@@ -92,7 +92,11 @@ impl Recorder {
             address,
             ca,
             taps: Taps {
-                wire: Wire { here, public, upstream },
+                wire: Wire {
+                    here,
+                    public,
+                    upstream,
+                },
                 portal,
                 upstream: name,
                 tape: Arc::clone(&tape),
@@ -117,7 +121,8 @@ impl Recorder {
             let _ = stream.set_nodelay(true);
             let (proxy, shutdown) = (Arc::clone(&proxy), shutdown.clone());
             tokio::spawn(async move {
-                let mut stream: Option<Stream> = Some(Box::new(pingora::protocols::l4::stream::Stream::from(stream)));
+                let mut stream: Option<Stream> =
+                    Some(Box::new(pingora::protocols::l4::stream::Stream::from(stream)));
                 while let Some(open) = stream.take() {
                     stream = proxy.process_new(open, &shutdown).await;
                 }
@@ -179,7 +184,10 @@ impl ProxyHttp for Taps {
         session.as_downstream_mut().set_ignore_info_resp(true);
         let head = session.req_header();
         let mut hosts = head.headers.get_all(header::HOST).iter();
-        let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let host = hosts
+            .next()
+            .and_then(|host| host.to_str().ok())
+            .unwrap_or_default();
         if hosts.next().is_some() || !self.wire.here.is_named_by(host) {
             answer::plain(session, 421, "another host is served here").await?;
             return Ok(true);
@@ -288,7 +296,12 @@ impl ProxyHttp for Taps {
         Ok(None)
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, heard: &mut Box<Heard>) -> FailToProxy {
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        heard: &mut Box<Heard>,
+    ) -> FailToProxy {
         if session.response_written().is_none() {
             let words = "the portal does not answer; see the address that doorstep learn was given";
             // Where the browser is gone there is nobody to tell.

@@ -32,7 +32,9 @@ pub(super) fn for_portal(head: &mut RequestHeader, wire: &Wire) -> Result<()> {
     let (here, public) = (wire.here.to_string(), public.to_string());
     for name in [header::ORIGIN, header::REFERER] {
         let value = head.headers.get(&name).and_then(|value| value.to_str().ok());
-        let rest = value.and_then(|value| value.strip_prefix(&here)).map(str::to_owned);
+        let rest = value
+            .and_then(|value| value.strip_prefix(&here))
+            .map(str::to_owned);
         if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
             head.insert_header(name, format!("{public}{rest}"))?;
         }
@@ -48,7 +50,10 @@ pub(super) fn for_browser(head: &mut ResponseHeader, wire: &Wire) -> Result<()> 
     for name in ["alt-svc", "strict-transport-security", "service-worker-allowed"] {
         head.remove_header(name);
     }
-    let location = head.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let location = head
+        .headers
+        .get(header::LOCATION)
+        .and_then(|value| value.to_str().ok());
     if let Some(here) = location.and_then(|location| led_back(location, wire)) {
         head.insert_header(header::LOCATION, here)?;
     }
@@ -70,7 +75,8 @@ pub(super) fn for_browser(head: &mut ResponseHeader, wire: &Wire) -> Result<()> 
 fn led_back(location: &str, wire: &Wire) -> Option<String> {
     let url = Url::parse(location).ok()?;
     let is = |origin: &Origin| origin.is_meant_by(&url);
-    (is(&wire.public) || is(&wire.upstream)).then(|| format!("{}{}", wire.here, &url[url::Position::BeforePath..]))
+    (is(&wire.public) || is(&wire.upstream))
+        .then(|| format!("{}{}", wire.here, &url[url::Position::BeforePath..]))
 }
 
 /// A Set-Cookie line for a loopback address without TLS: no Domain, no Secure, nothing that asks for it. Name and
@@ -95,7 +101,10 @@ mod tests {
     #[test]
     fn a_cookie_is_made_one_for_here_and_keeps_its_value() {
         for (line, here) in [
-            ("sid=a=\"b\"; Domain=.example.com; Path=/; Secure; HttpOnly", "sid=a=\"b\"; Path=/; HttpOnly"),
+            (
+                "sid=a=\"b\"; Domain=.example.com; Path=/; Secure; HttpOnly",
+                "sid=a=\"b\"; Path=/; HttpOnly",
+            ),
             ("t=1; SameSite=None; Secure; Partitioned", "t=1"),
             ("t=1; SameSite=Lax", "t=1; SameSite=Lax"),
             ("__Host-s=1; Path=/; Secure", "__Host-s=1; Path=/; Secure"),

@@ -11,8 +11,8 @@ use super::place::can_be_named;
 
 /// First folders under which applications keep nothing but what makes a page look and move.
 const FOLDERS: [&str; 15] = [
-    "static", "statics", "assets", "css", "js", "fonts", "font", "dist", "vendor", "themes", "skins", "webjars", "_next",
-    "styles", "scripts",
+    "static", "statics", "assets", "css", "js", "fonts", "font", "dist", "vendor", "themes", "skins",
+    "webjars", "_next", "styles", "scripts",
 ];
 /// Names that end in a program, not in a file: one program may show anything.
 const PROGRAMS: [&str; 12] = [
@@ -30,7 +30,9 @@ pub struct Assets {
 
 /// Whether an exchange fetches style, script, image or font.
 pub fn is_static(exchange: &Exchange) -> bool {
-    let Some(answer) = &exchange.answer else { return false };
+    let Some(answer) = &exchange.answer else {
+        return false;
+    };
     let kind = answer.kind.as_str();
     exchange.method == Method::GET
         && (kind.starts_with("image/")
@@ -38,16 +40,34 @@ pub fn is_static(exchange: &Exchange) -> bool {
             || kind.starts_with("text/css")
             || kind.contains("javascript")
             || kind.contains("font")
-            || matches!(kind, "application/manifest+json" | "application/wasm" | "application/octet-stream" | "text/plain")
-                && has_static_name(exchange.path())
+            || matches!(
+                kind,
+                "application/manifest+json" | "application/wasm" | "application/octet-stream" | "text/plain"
+            ) && has_static_name(exchange.path())
             || answer.status == 304 && has_static_name(exchange.path()))
 }
 
 fn has_static_name(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     [
-        ".css", ".js", ".mjs", ".map", ".png", ".gif", ".jpg", ".jpeg", ".svg", ".ico", ".webp", ".woff", ".woff2", ".ttf",
-        ".eot", ".otf", ".webmanifest", ".wasm",
+        ".css",
+        ".js",
+        ".mjs",
+        ".map",
+        ".png",
+        ".gif",
+        ".jpg",
+        ".jpeg",
+        ".svg",
+        ".ico",
+        ".webp",
+        ".woff",
+        ".woff2",
+        ".ttf",
+        ".eot",
+        ".otf",
+        ".webmanifest",
+        ".wasm",
     ]
     .iter()
     .any(|end| name.ends_with(end))
@@ -92,7 +112,11 @@ pub fn find(recording: &Recording, logins: &[Login], logouts: &[usize]) -> Asset
                 (true, false) => {
                     needed.entry(exchange.path().to_owned()).or_insert(false);
                 }
-                (true, true) => note(&mut assets.shut, exchange.path(), "a program that may show anything"),
+                (true, true) => note(
+                    &mut assets.shut,
+                    exchange.path(),
+                    "a program that may show anything",
+                ),
                 (false, _) => note(&mut assets.shut, exchange.path(), "no plain path"),
             }
         }
@@ -123,7 +147,9 @@ fn worth_opening(exchange: &Exchange) -> Result<(), &'static str> {
 pub fn signed_in(recording: &Recording, logins: &[Login], logouts: &[usize]) -> Vec<bool> {
     let mut inside = false;
     let accepted = |index: usize| logins.iter().any(|login| login.right.contains(&index));
-    let begins = logins.iter().filter_map(|login| login.wrong.iter().chain(&login.right).min());
+    let begins = logins
+        .iter()
+        .filter_map(|login| login.wrong.iter().chain(&login.right).min());
     let begin = begins.min().copied().unwrap_or(0);
     (0..recording.exchanges.len())
         .map(|index| {
@@ -153,7 +179,11 @@ fn globs(recording: &Recording, needed: &BTreeMap<String, bool>) -> Vec<String> 
         let code = paths.iter().any(|path| !is_picture(path));
         let worth = folder.known || paths.len() > 2 && code;
         match worth && holds_no_content(recording, &folder.path, needed) {
-            true => open.push(format!("{}{}", folder.path, if folder.known { "**" } else { "*" })),
+            true => open.push(format!(
+                "{}{}",
+                folder.path,
+                if folder.known { "**" } else { "*" }
+            )),
             false => open.extend(paths.into_iter().cloned()),
         }
     }
@@ -212,6 +242,9 @@ fn holds_no_content(recording: &Recording, folder: &str, needed: &BTreeMap<Strin
             exchange.method == Method::GET
                 && !is_program(exchange.path())
                 && (known || missing || is_static(exchange) && !is_refused(exchange))
-                && !exchange.path().split('/').any(|segment| names::says_login(segment) && !segment.contains('.'))
+                && !exchange
+                    .path()
+                    .split('/')
+                    .any(|segment| names::says_login(segment) && !segment.contains('.'))
         })
 }

@@ -93,7 +93,10 @@ pub fn told_of(exchange: &Exchange) -> String {
     if let Some(answer) = &exchange.answer {
         text.push_str(&format!(" answered {}", answer.status));
         if let Some(location) = answer.location() {
-            text.push_str(&format!(" to {}", location.split(['?', '#']).next().unwrap_or_default()));
+            text.push_str(&format!(
+                " to {}",
+                location.split(['?', '#']).next().unwrap_or_default()
+            ));
         }
     }
     text
@@ -103,7 +106,8 @@ pub fn told_of(exchange: &Exchange) -> String {
 pub fn logins(recording: &Recording) -> Vec<Login> {
     let mut groups: Vec<Vec<Attempt>> = Vec::new();
     for attempt in attempts(recording) {
-        let is_alike = |group: &&mut Vec<Attempt>| group.first().is_some_and(|one| alike(recording, one, &attempt));
+        let is_alike =
+            |group: &&mut Vec<Attempt>| group.first().is_some_and(|one| alike(recording, one, &attempt));
         match groups.iter_mut().find(is_alike) {
             Some(group) => group.push(attempt),
             None => groups.push(vec![attempt]),
@@ -142,7 +146,11 @@ fn attempts(recording: &Recording) -> Vec<Attempt> {
         .filter(|(_, exchange)| exchange.answer.is_some())
         .filter_map(|(index, exchange)| attempt(index, exchange))
         .collect();
-    if found.is_empty() { by_difference(recording) } else { found }
+    if found.is_empty() {
+        by_difference(recording)
+    } else {
+        found
+    }
 }
 
 fn attempt(index: usize, exchange: &Exchange) -> Option<Attempt> {
@@ -170,10 +178,9 @@ fn attempt(index: usize, exchange: &Exchange) -> Option<Attempt> {
         Body::Empty => made(Way::Query, &exchange.query),
         Body::Other(BadBody::OtherType | BadBody::ContentTypes)
             if exchange.method == Method::POST
-                && exchange
-                    .path()
-                    .split('/')
-                    .any(|part| names::says_login(part) || matches!(part, "session" | "sessions" | "token")) =>
+                && exchange.path().split('/').any(|part| {
+                    names::says_login(part) || matches!(part, "session" | "sessions" | "token")
+                }) =>
         {
             Some(Attempt {
                 index,
@@ -189,11 +196,9 @@ fn attempt(index: usize, exchange: &Exchange) -> Option<Attempt> {
 /// The one field of a password; none where somebody chooses a new one.
 fn one_password(fields: &[Field]) -> Option<&str> {
     let filled = |field: &&Field| field.print.len > 0;
-    if fields
-        .iter()
-        .filter(filled)
-        .any(|field| !field.password && names::is_password(&field.name) && names::is_new_password(&field.name))
-    {
+    if fields.iter().filter(filled).any(|field| {
+        !field.password && names::is_password(&field.name) && names::is_new_password(&field.name)
+    }) {
         return None;
     }
     let mut passwords = fields.iter().filter(|field| field.password).filter(filled);
@@ -242,7 +247,10 @@ fn by_difference(recording: &Recording) -> Vec<Attempt> {
             }
             let (first, second) = (typed(here), typed(there));
             let same_names = first.len() == second.len()
-                && first.iter().zip(&second).all(|(one, other)| one.name == other.name);
+                && first
+                    .iter()
+                    .zip(&second)
+                    .all(|(one, other)| one.name == other.name);
             let differing: Vec<&str> = first
                 .iter()
                 .zip(&second)
@@ -272,7 +280,11 @@ fn by_difference(recording: &Recording) -> Vec<Attempt> {
 /// Parts logins of one kind into refused and accepted.
 fn parted(recording: &Recording, group: &[Attempt]) -> Option<Login> {
     let first = group.first()?;
-    let ends = |at: usize| group.get(at + 1).map_or(recording.exchanges.len(), |next| next.index);
+    let ends = |at: usize| {
+        group
+            .get(at + 1)
+            .map_or(recording.exchanges.len(), |next| next.index)
+    };
     let scored: Vec<(usize, i32)> = group
         .iter()
         .enumerate()
@@ -290,10 +302,21 @@ fn parted(recording: &Recording, group: &[Attempt]) -> Option<Login> {
     Some(Login {
         way: first.way,
         method: exchange.method.clone(),
-        username: group.iter().find(named).and_then(|attempt| attempt.username.clone()),
+        username: group
+            .iter()
+            .find(named)
+            .and_then(|attempt| attempt.username.clone()),
         password: first.password.clone(),
-        wrong: scored.iter().filter(|(_, score)| !is_right(*score)).map(|(at, _)| *at).collect(),
-        right: scored.iter().filter(|(_, score)| is_right(*score)).map(|(at, _)| *at).collect(),
+        wrong: scored
+            .iter()
+            .filter(|(_, score)| !is_right(*score))
+            .map(|(at, _)| *at)
+            .collect(),
+        right: scored
+            .iter()
+            .filter(|(_, score)| is_right(*score))
+            .map(|(at, _)| *at)
+            .collect(),
     })
 }
 
@@ -303,7 +326,10 @@ fn score(recording: &Recording, attempt: &Attempt, until: usize) -> i32 {
         return 0;
     };
     let Some(answer) = &exchange.answer else { return 0 };
-    let after = recording.exchanges.get(attempt.index + 1..until).unwrap_or_default();
+    let after = recording
+        .exchanges
+        .get(attempt.index + 1..until)
+        .unwrap_or_default();
     let mut score = match answer.status {
         401 if attempt.way == Way::Basic => return -9,
         // Whatever else it is, the credentials were not asked for again.
@@ -321,9 +347,17 @@ fn score(recording: &Recording, attempt: &Attempt, until: usize) -> i32 {
     if let Some(to) = location {
         score += redirect_score(exchange, &to, after);
     }
-    let sent = |name: &str| exchange.cookies.iter().find(|(sent, _)| sent == name).map(|(_, print)| *print);
+    let sent = |name: &str| {
+        exchange
+            .cookies
+            .iter()
+            .find(|(sent, _)| sent == name)
+            .map(|(_, print)| *print)
+    };
     let new_session = answer.living().into_iter().any(|cookie| {
-        !names::is_csrf(&cookie.name) && !names::is_taste(&cookie.name) && sent(&cookie.name) != Some(cookie.print)
+        !names::is_csrf(&cookie.name)
+            && !names::is_taste(&cookie.name)
+            && sent(&cookie.name) != Some(cookie.print)
     });
     score += if new_session { 2 } else { 0 };
     if let Some(json) = answer.json() {
@@ -334,7 +368,9 @@ fn score(recording: &Recording, attempt: &Attempt, until: usize) -> i32 {
 
 fn redirect_score(exchange: &Exchange, to: &str, after: &[Exchange]) -> i32 {
     let path = to.split('?').next().unwrap_or(to);
-    let shown = after.iter().find(|later| later.method == Method::GET && later.path() == path);
+    let shown = after
+        .iter()
+        .find(|later| later.method == Method::GET && later.path() == path);
     let asks_again = shown
         .and_then(|later| later.answer.as_ref())
         .map(|answer| answer.asks_for_a_password());
@@ -359,12 +395,14 @@ fn json_score(json: &Value) -> i32 {
         let filled = !value.is_null() && *value != Value::Bool(false) && *value != Value::from("");
         match bare.as_str() {
             "error" | "errors" | "errorcode" | "errormessage" if filled => score -= 4,
-            "success" | "ok" | "authenticated" | "loggedin" | "result" | "isauthenticated" | "valid" => match value {
-                Value::Bool(true) => score += 4,
-                Value::Bool(false) => score -= 4,
-                Value::Object(_) => score += json_score(value),
-                _ => {}
-            },
+            "success" | "ok" | "authenticated" | "loggedin" | "result" | "isauthenticated" | "valid" => {
+                match value {
+                    Value::Bool(true) => score += 4,
+                    Value::Bool(false) => score -= 4,
+                    Value::Object(_) => score += json_score(value),
+                    _ => {}
+                }
+            }
             "data" => score += json_score(value),
             _ if names::is_bearer(key) && filled => score += 4,
             "user" | "username" | "profile" | "userid" if filled => score += 2,
@@ -387,9 +425,9 @@ fn later_score(recording: &Recording, index: usize, after: &[Exchange]) -> i32 {
     };
     let opened = after.iter().any(|later| {
         later.status() == Some(200)
-            && before
-                .iter()
-                .any(|earlier| earlier.method == later.method && earlier.path() == later.path() && is_shut(earlier))
+            && before.iter().any(|earlier| {
+                earlier.method == later.method && earlier.path() == later.path() && is_shut(earlier)
+            })
     });
     let bearer = after
         .iter()

@@ -45,10 +45,15 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Cookies {
         let echoed = is_echoed(recording, cookie);
         let csrf = names::is_csrf(&cookie.name);
         let taste = names::is_taste(&cookie.name);
-        let looks_like_session = cookie.http_only || names::is_session(&cookie.name) || cookie.at_login && cookie.random;
+        let looks_like_session =
+            cookie.http_only || names::is_session(&cookie.name) || cookie.at_login && cookie.random;
         let glob = names::as_glob(&cookie.name);
         if csrf && !cookie.http_only {
-            let why = if echoed { "scripts or forms send it back" } else { "a guard against other sites' forms, which scripts read" };
+            let why = if echoed {
+                "scripts or forms send it back"
+            } else {
+                "a guard against other sites' forms, which scripts read"
+            };
             push_pair(&mut cookies.pass, glob, why);
         } else if looks_like_session && !(taste && !cookie.http_only) && !csrf {
             if echoed && !cookie.http_only {
@@ -75,7 +80,11 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Cookies {
             cookies.foreign.push(name);
             continue;
         }
-        push_pair(&mut cookies.pass, names::as_glob(&name), "no answer set it: a script did");
+        push_pair(
+            &mut cookies.pass,
+            names::as_glob(&name),
+            "no answer set it: a script did",
+        );
         cookies.by_script.push(name);
     }
     cookies.foreign.dedup();
@@ -151,12 +160,20 @@ fn is_echoed(recording: &Recording, cookie: &Seen) -> bool {
 fn sent(recording: &Recording) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (name, print) in recording.exchanges.iter().flat_map(|exchange| &exchange.cookies) {
-        let usable = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}*".contains(&byte));
+        let usable = !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}*".contains(&byte));
         if print.len > 0 && usable && !names.contains(name) {
             names.push(name.clone());
         }
     }
-    names.retain(|name| !matches!(name.as_str(), "doorstep" | "doorstep-device" | "__Host-doorstep" | "__Host-doorstep-device"));
+    names.retain(|name| {
+        !matches!(
+            name.as_str(),
+            "doorstep" | "doorstep-device" | "__Host-doorstep" | "__Host-doorstep-device"
+        )
+    });
     names
 }
 
@@ -181,7 +198,9 @@ fn unchanged(recording: &Recording, logins: &[Login], session: &[String]) -> Vec
         for (name, print) in &exchange.cookies {
             let is_session = session.contains(&super::names::as_glob(name));
             let living = exchange.answer.iter().flat_map(|answer| answer.living());
-            let changed = living.filter(|cookie| cookie.name == *name).any(|cookie| cookie.print != *print);
+            let changed = living
+                .filter(|cookie| cookie.name == *name)
+                .any(|cookie| cookie.print != *print);
             if is_session && !changed && !names.contains(name) {
                 names.push(name.clone());
             }

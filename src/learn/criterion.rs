@@ -1,6 +1,5 @@
 //! What tells an accepted password's answer from a refused one's, judged by the gateway's own matchers.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::Method;
@@ -10,22 +9,11 @@ use super::attempts::Login;
 use super::exchange::{Answered, Exchange, Recording};
 use super::names;
 use super::place::{can_be_named, own_location, path_of};
-use super::section::quoted;
+use super::says::Says;
 use crate::clock::Timestamp;
 use crate::gate::login::{Answer, Asked, Judgement, judge};
-use crate::gate::rules::{Criterion, LoginRule, UsernameSource};
-use crate::gate::{Glob, Json, JsonPointer};
-
-/// A criterion as configuration writes it.
-#[derive(Clone, Default, PartialEq)]
-pub struct Says {
-    pub status: Vec<u16>,
-    pub location: Option<String>,
-    pub location_not: Option<String>,
-    pub sets_cookie: Option<String>,
-    pub body_contains: Option<String>,
-    pub json: Option<(String, Option<Value>)>,
-}
+use crate::gate::rules::{LoginRule, UsernameSource};
+use crate::gate::{Glob, JsonPointer};
 
 /// What was found.
 pub struct Criteria {
@@ -33,79 +21,6 @@ pub struct Criteria {
     pub failure: Option<Says>,
     /// What follows in words for whoever reads the section.
     pub remarks: Vec<String>,
-}
-
-impl Says {
-    /// As a table of the configuration.
-    pub fn toml(&self) -> String {
-        let mut parts = Vec::new();
-        if !self.status.is_empty() {
-            let list: Vec<String> = self.status.iter().map(u16::to_string).collect();
-            parts.push(format!("status = [{}]", list.join(", ")));
-        }
-        for (key, value) in [
-            ("location", &self.location),
-            ("location_not", &self.location_not),
-            ("sets_cookie", &self.sets_cookie),
-            ("body_contains", &self.body_contains),
-        ] {
-            if let Some(value) = value {
-                parts.push(format!("{key} = {}", quoted(value)));
-            }
-        }
-        if let Some((pointer, equals)) = &self.json {
-            let mut text = String::new();
-            let _ = match equals {
-                Some(value) => write!(
-                    text,
-                    "json = {{ pointer = {}, equals = {} }}",
-                    quoted(pointer),
-                    match value {
-                        Value::String(text) => quoted(text),
-                        other => other.to_string(),
-                    }
-                ),
-                None => write!(text, "json = {}", quoted(pointer)),
-            };
-            parts.push(text);
-        }
-        format!("{{ {} }}", parts.join(", "))
-    }
-
-    /// Whether it looks at nothing but the status.
-    pub fn is_status_alone(&self) -> bool {
-        *self
-            == Self {
-                status: self.status.clone(),
-                ..Self::default()
-            }
-    }
-
-    fn compiled(&self) -> Option<Criterion> {
-        let glob = |text: &Option<String>| text.as_deref().map(Glob::parse).transpose().ok();
-        let json = match &self.json {
-            None => None,
-            Some((pointer, equals)) => {
-                let equals = match equals {
-                    None => None,
-                    Some(Value::String(text)) => Some(Json::Text(text.clone())),
-                    Some(Value::Bool(flag)) => Some(Json::Flag(*flag)),
-                    Some(Value::Number(number)) => Some(Json::Number(number.to_string())),
-                    Some(_) => return None,
-                };
-                Some((JsonPointer::parse(pointer).ok()?, equals))
-            }
-        };
-        Some(Criterion {
-            status: self.status.clone(),
-            location: glob(&self.location)?,
-            location_not: glob(&self.location_not)?,
-            sets_cookie: glob(&self.sets_cookie)?,
-            body_contains: self.body_contains.clone(),
-            header: None,
-            json,
-        })
-    }
 }
 
 /// Judges recorded answers as the gateway would.
@@ -201,10 +116,16 @@ impl Bench<'_> {
         };
         says.sets_cookie = self.cookie(right, wrong);
         says.location_not = self.elsewhere(right, wrong);
-        if right.iter().all(|one| one.answer.as_ref().is_some_and(|answer| answer.json().is_some())) {
+        if right
+            .iter()
+            .all(|one| one.answer.as_ref().is_some_and(|answer| answer.json().is_some()))
+        {
             says.json = self.json(right, wrong);
         }
-        if statuses(right).iter().any(|status| statuses(wrong).contains(status)) {
+        if statuses(right)
+            .iter()
+            .any(|status| statuses(wrong).contains(status))
+        {
             remarks.push(format!(
                 "Both answers have the status {}: it says nothing by itself.",
                 shown(&statuses(right))
@@ -261,7 +182,12 @@ impl Bench<'_> {
 
     fn location(&self, exchange: &Exchange) -> Option<String> {
         let location = exchange.answer.as_ref()?.location()?;
-        own_location(location, &exchange.target, &self.recording.public, &self.recording.upstream)
+        own_location(
+            location,
+            &exchange.target,
+            &self.recording.public,
+            &self.recording.upstream,
+        )
     }
 
     /// A cookie that lives in all of the accepted answers and in none of the refused.
@@ -282,24 +208,30 @@ impl Bench<'_> {
             .iter()
             .filter(|cookie| !names::is_taste(&cookie.name) && !names::is_csrf(&cookie.name))
             .filter(|cookie| cookie.http_only || cookie.print.random || names::is_session(&cookie.name));
-        globs
-            .map(|cookie| names::as_glob(&cookie.name))
-            .find(|glob| {
-                let says = Says {
-                    sets_cookie: Some(glob.clone()),
-                    ..Says::default()
-                };
-                self.parts(&says, right, wrong)
-            })
+        globs.map(|cookie| names::as_glob(&cookie.name)).find(|glob| {
+            let says = Says {
+                sets_cookie: Some(glob.clone()),
+                ..Says::default()
+            };
+            self.parts(&says, right, wrong)
+        })
     }
 
     /// A place to which an accepted login does not lead: where the refused one does, or the login itself.
     fn elsewhere(&self, right: &[&Exchange], wrong: &[&Exchange]) -> Option<String> {
-        right.iter().map(|one| self.location(one)).collect::<Option<Vec<_>>>()?;
+        right
+            .iter()
+            .map(|one| self.location(one))
+            .collect::<Option<Vec<_>>>()?;
         let of_the_login = wrong.iter().chain(right).map(|one| one.path().to_owned()).next();
         let pages = right.iter().chain(wrong).filter_map(|one| one.referer.as_deref());
         let pages = pages.map(|page| path_of(page).to_owned());
-        let mut places: Vec<String> = self.redirect_of(wrong).into_iter().chain(of_the_login).chain(pages).collect();
+        let mut places: Vec<String> = self
+            .redirect_of(wrong)
+            .into_iter()
+            .chain(of_the_login)
+            .chain(pages)
+            .collect();
         places.retain(|path| can_be_named(path) && path != "/");
         let globs = places.into_iter().map(|path| format!("{path}**"));
         globs.into_iter().find(|glob| {
@@ -342,20 +274,30 @@ impl Bench<'_> {
             let comparable = match &value {
                 Value::Bool(_) => true,
                 Value::Number(number) => number.is_i64(),
-                Value::String(text) => word(text) && !names::is_token(&pointer) && !self.recording.prints.of(text).random,
+                Value::String(text) => {
+                    word(text) && !names::is_token(&pointer) && !self.recording.prints.of(text).random
+                }
                 _ => false,
             };
             let equal = Says {
                 json: Some((pointer, Some(value))),
                 ..Says::default()
             };
-            (comparable && self.parts(&equal, these, those)).then_some(equal.json).flatten()
+            (comparable && self.parts(&equal, these, those))
+                .then_some(equal.json)
+                .flatten()
         })
     }
 
     /// The login form's own field, as it stands in the page that a wrong password gets.
     fn form_again(&self, right: &[&Exchange], wrong: &[&Exchange]) -> Option<String> {
-        let form = wrong.first()?.answer.as_ref()?.forms.iter().find(|form| form.password().is_some())?;
+        let form = wrong
+            .first()?
+            .answer
+            .as_ref()?
+            .forms
+            .iter()
+            .find(|form| form.password().is_some())?;
         let field = form.username().or_else(|| form.password())?;
         let candidates = [
             format!("name=\"{}\"", field.name),
@@ -368,7 +310,12 @@ impl Bench<'_> {
     /// Words that stand on all of these pages and none of those.
     fn words(&self, these: &[&Exchange], those: &[&Exchange]) -> Option<String> {
         let text = these.first()?.answer.as_ref().and_then(Answered::text)?;
-        if these.first()?.answer.as_ref().is_some_and(|answer| answer.json().is_some()) {
+        if these
+            .first()?
+            .answer
+            .as_ref()
+            .is_some_and(|answer| answer.json().is_some())
+        {
             return None;
         }
         let links = text.match_indices("href=").filter_map(|(at, _)| {
@@ -414,7 +361,10 @@ impl Bench<'_> {
 }
 
 fn statuses(exchanges: &[&Exchange]) -> Vec<u16> {
-    let mut statuses: Vec<u16> = exchanges.iter().filter_map(|exchange| exchange.status()).collect();
+    let mut statuses: Vec<u16> = exchanges
+        .iter()
+        .filter_map(|exchange| exchange.status())
+        .collect();
     statuses.sort_unstable();
     statuses.dedup();
     statuses

@@ -199,7 +199,10 @@ impl Prints {
                     continue;
                 };
                 let hash = self.key.hash_one(window);
-                if secrets.iter().any(|secret| secret.len == len && secret.hash == hash) {
+                if secrets
+                    .iter()
+                    .any(|secret| secret.len == len && secret.hash == hash)
+                {
                     found.push((start, start + len));
                 }
             }
@@ -268,7 +271,8 @@ impl Answered {
 
     /// Whether it is JSON.
     pub fn is_json(&self) -> bool {
-        self.kind == "application/json" || self.kind.starts_with("application/") && self.kind.ends_with("+json")
+        self.kind == "application/json"
+            || self.kind.starts_with("application/") && self.kind.ends_with("+json")
     }
 
     /// The first Location, as sent.

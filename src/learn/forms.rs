@@ -1,7 +1,7 @@
 //! The forms of a page: which field is a password's, and which values are the page's own.
 
-use html5gum::emitters::default::{DefaultEmitter, StartTag, Token};
 use html5gum::Tokenizer;
+use html5gum::emitters::default::{DefaultEmitter, StartTag, Token};
 
 /// A form, as a page shows it.
 #[derive(Clone, Default)]
@@ -82,7 +82,8 @@ fn input(tag: &StartTag<()>) -> Option<Input> {
     let name = text(tag, "name")
         .or_else(|| text(tag, "id"))
         .filter(|name| !name.is_empty())?;
-    let value = text(tag, "value").filter(|_| matches!(kind.as_str(), "hidden" | "submit" | "button" | "image"));
+    let value =
+        text(tag, "value").filter(|_| matches!(kind.as_str(), "hidden" | "submit" | "button" | "image"));
     Some(Input { name, kind, value })
 }
 

@@ -23,7 +23,9 @@ pub enum HarError {
     #[error("this is no HAR file (HTTP Archive 1.2, as a browser's network tools export it): {0}")]
     Malformed(String),
     /// There is nothing in it.
-    #[error("the HAR file holds no request to a web address; record with the network tools open, then export again")]
+    #[error(
+        "the HAR file holds no request to a web address; record with the network tools open, then export again"
+    )]
     Empty,
     /// The portal is not in it.
     #[error("the HAR file holds no request to {0}; it has: {1}")]
@@ -230,9 +232,9 @@ fn portals_origin(entries: &[Entry], portal: Option<&str>) -> Result<String, Har
 impl Entry {
     fn has_no_cookie(&self) -> bool {
         let names = |pairs: &[Pair]| {
-            pairs
-                .iter()
-                .any(|pair| pair.name.eq_ignore_ascii_case("cookie") || pair.name.eq_ignore_ascii_case("set-cookie"))
+            pairs.iter().any(|pair| {
+                pair.name.eq_ignore_ascii_case("cookie") || pair.name.eq_ignore_ascii_case("set-cookie")
+            })
         };
         !names(&self.request.headers)
             && !names(&self.response.headers)
@@ -250,7 +252,8 @@ impl Entry {
         });
         in_body
             || self.request.headers.iter().any(|pair| {
-                pair.name.eq_ignore_ascii_case("authorization") && pair.value.to_ascii_lowercase().starts_with("basic ")
+                pair.name.eq_ignore_ascii_case("authorization")
+                    && pair.value.to_ascii_lowercase().starts_with("basic ")
             })
     }
 
@@ -270,9 +273,14 @@ impl Entry {
         if url.scheme().starts_with("ws") {
             insert(&mut headers, header::UPGRADE, "websocket");
         }
-        let body = self.request.post_data.map_or(Some(Bytes::new()), |data| data.body(&mut headers));
+        let body = self
+            .request
+            .post_data
+            .map_or(Some(Bytes::new()), |data| data.body(&mut headers));
         // 0: no answer was seen; 1xx: never a last one, but for a WebSocket's.
-        let status = u16::try_from(self.response.status).ok().filter(|status| *status == 101 || *status >= 200);
+        let status = u16::try_from(self.response.status)
+            .ok()
+            .filter(|status| *status == 101 || *status >= 200);
         Some(Raw {
             method: Method::from_bytes(self.request.method.as_bytes()).ok()?,
             target,
@@ -300,7 +308,11 @@ impl PostData {
             Some(text) => text.into_bytes(),
             None if multipart => {
                 let boundary = "har-boundary";
-                insert(headers, header::CONTENT_TYPE, &format!("multipart/form-data; boundary={boundary}"));
+                insert(
+                    headers,
+                    header::CONTENT_TYPE,
+                    &format!("multipart/form-data; boundary={boundary}"),
+                );
                 let parts: String = self
                     .params
                     .iter()
@@ -320,7 +332,10 @@ impl PostData {
                         .next()
                         .map_or_else(|| text.to_owned(), |(_, value)| value.into_owned())
                 };
-                let pairs = self.params.iter().map(|pair| (decoded(&pair.name), decoded(&pair.value)));
+                let pairs = self
+                    .params
+                    .iter()
+                    .map(|pair| (decoded(&pair.name), decoded(&pair.value)));
                 url::form_urlencoded::Serializer::new(String::new())
                     .extend_pairs(pairs)
                     .finish()
@@ -340,7 +355,10 @@ impl Response {
                 if let Some(path) = &cookie.path {
                     line.push_str(&format!("; Path={path}"));
                 }
-                let expires = cookie.expires.as_deref().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+                let expires = cookie
+                    .expires
+                    .as_deref()
+                    .and_then(|at| at.parse::<jiff::Timestamp>().ok());
                 if let Some(at) = expires {
                     line.push_str(&format!("; Expires={}", at.strftime("%a, %d %b %Y %H:%M:%S GMT")));
                 }

@@ -25,7 +25,9 @@ pub struct Logout {
 
 /// Whether a request's path or a field of it says that it signs out.
 pub fn says_logout(exchange: &Exchange) -> bool {
-    exchange.path().split('/').any(names::says_logout) || !words(exchange).0.is_empty() || !words(exchange).1.is_empty()
+    exchange.path().split('/').any(names::says_logout)
+        || !words(exchange).0.is_empty()
+        || !words(exchange).1.is_empty()
 }
 
 /// Names and values.
@@ -75,7 +77,10 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Vec<Logout> {
         let in_path = exchange.path().split('/').any(names::says_logout);
         let revokes = exchange.method != Method::GET && exchange.path().split('/').any(names::says_revoke);
         let deletes_session = exchange.method == Method::DELETE
-            && exchange.path().split('/').any(|part| matches!(part, "session" | "sessions" | "login" | "auth" | "token"));
+            && exchange
+                .path()
+                .split('/')
+                .any(|part| matches!(part, "session" | "sessions" | "login" | "auth" | "token"));
         let named = in_path || revokes || deletes_session || !query.is_empty() || !form.is_empty();
         let deletes_cookie = exchange.answer.as_ref().is_some_and(|answer| {
             let kills = |name: &str| {

@@ -2,34 +2,143 @@
 
 /// Words that make a field a password's, wherever they stand in its name.
 const PASSWORDS: [&str; 16] = [
-    "passw", "passwd", "passphrase", "passcode", "pwd", "kennwort", "passwort", "senha", "contrasen", "mot_de_passe",
-    "motdepasse", "wachtwoord", "haslo", "parola", "salasana", "lozinka",
+    "passw",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "kennwort",
+    "passwort",
+    "senha",
+    "contrasen",
+    "mot_de_passe",
+    "motdepasse",
+    "wachtwoord",
+    "haslo",
+    "parola",
+    "salasana",
+    "lozinka",
 ];
 /// Whole names of password fields.
-const PASSWORD_NAMES: [&str; 9] = ["pass", "pw", "pin", "secret", "mdp", "userpass", "pword", "passwrd", "psw"];
+const PASSWORD_NAMES: [&str; 9] = [
+    "pass", "pw", "pin", "secret", "mdp", "userpass", "pword", "passwrd", "psw",
+];
 /// Whole names, bare, under which applications take a login's name.
 const USERS: [&str; 40] = [
-    "u", "user", "username", "userid", "login", "loginname", "loginid", "email", "emailaddress", "mail", "account",
-    "accountname", "name", "uid", "uname", "log", "id", "identifier", "identity", "handle", "nick", "nickname",
-    "jusername", "osusername", "userlogin", "useremail", "usernameoremail", "pmausername", "benutzer", "benutzername",
-    "usr", "usuario", "utilisateur", "gebruikersnaam", "kennung", "mailaddress", "customer", "customerid", "memberid",
+    "u",
+    "user",
+    "username",
+    "userid",
+    "login",
+    "loginname",
+    "loginid",
+    "email",
+    "emailaddress",
+    "mail",
+    "account",
+    "accountname",
+    "name",
+    "uid",
+    "uname",
+    "log",
+    "id",
+    "identifier",
+    "identity",
+    "handle",
+    "nick",
+    "nickname",
+    "jusername",
+    "osusername",
+    "userlogin",
+    "useremail",
+    "usernameoremail",
+    "pmausername",
+    "benutzer",
+    "benutzername",
+    "usr",
+    "usuario",
+    "utilisateur",
+    "gebruikersnaam",
+    "kennung",
+    "mailaddress",
+    "customer",
+    "customerid",
+    "memberid",
     "subject",
 ];
 /// Words that make a value one that is not shown.
 const TOKENS: [&str; 17] = [
-    "token", "csrf", "xsrf", "nonce", "sectok", "apikey", "api_key", "signature", "jwt", "saml", "assertion",
-    "credential", "ticket", "captcha", "viewstate", "eventvalidation", "sess",
+    "token",
+    "csrf",
+    "xsrf",
+    "nonce",
+    "sectok",
+    "apikey",
+    "api_key",
+    "signature",
+    "jwt",
+    "saml",
+    "assertion",
+    "credential",
+    "ticket",
+    "captcha",
+    "viewstate",
+    "eventvalidation",
+    "sess",
 ];
 /// Parameters that say what a request does, where many things share one path.
 const DISCRIMINATORS: [&str; 28] = [
-    "do", "action", "act", "a", "op", "operation", "operationname", "cmd", "command", "method", "mode", "task", "func",
-    "function", "page", "p", "route", "r", "q", "view", "event", "step", "type", "grant_type", "module", "m", "controller",
+    "do",
+    "action",
+    "act",
+    "a",
+    "op",
+    "operation",
+    "operationname",
+    "cmd",
+    "command",
+    "method",
+    "mode",
+    "task",
+    "func",
+    "function",
+    "page",
+    "p",
+    "route",
+    "r",
+    "q",
+    "view",
+    "event",
+    "step",
+    "type",
+    "grant_type",
+    "module",
+    "m",
+    "controller",
     "login",
 ];
 /// Parameters that say where to go afterwards.
 const TARGETS: [&str; 20] = [
-    "next", "return", "return_to", "returnto", "returnurl", "return_url", "redirect", "redirect_to", "redirect_uri",
-    "redirecturl", "redirect_url", "back", "backurl", "back_url", "url", "goto", "dest", "destination", "target", "continue",
+    "next",
+    "return",
+    "return_to",
+    "returnto",
+    "returnurl",
+    "return_url",
+    "redirect",
+    "redirect_to",
+    "redirect_uri",
+    "redirecturl",
+    "redirect_url",
+    "back",
+    "backurl",
+    "back_url",
+    "url",
+    "goto",
+    "dest",
+    "destination",
+    "target",
+    "continue",
 ];
 
 /// A name in lower case without what is no letter or digit.
@@ -56,9 +165,18 @@ pub fn is_password(name: &str) -> bool {
 /// Whether a password field is for another password than the one that signs in.
 pub fn is_new_password(name: &str) -> bool {
     let last = last_part(name).to_ascii_lowercase();
-    ["new", "confirm", "repeat", "again", "verify", "retype", "password2", "old"]
-        .iter()
-        .any(|word| last.contains(word))
+    [
+        "new",
+        "confirm",
+        "repeat",
+        "again",
+        "verify",
+        "retype",
+        "password2",
+        "old",
+    ]
+    .iter()
+    .any(|word| last.contains(word))
 }
 
 /// How much a field's name looks like that of a login's name: 0, 1 or 2.
@@ -70,7 +188,12 @@ pub fn username_likeness(name: &str) -> u8 {
             _ => 2,
         };
     }
-    u8::from(["username", "userid", "email", "login"].iter().any(|word| last.contains(word)) && !is_token(name))
+    u8::from(
+        ["username", "userid", "email", "login"]
+            .iter()
+            .any(|word| last.contains(word))
+            && !is_token(name),
+    )
 }
 
 /// Whether what stands under a name is not shown.
@@ -111,21 +234,43 @@ pub fn says_login(value: &str) -> bool {
 pub fn says_logout(value: &str) -> bool {
     let value = bare(value);
     value.len() <= 40
-        && ["logout", "logoff", "signout", "signoff", "abmelden", "deconnexion", "logginout", "endsession", "loggedout"]
-            .iter()
-            .any(|word| value.contains(word))
+        && [
+            "logout",
+            "logoff",
+            "signout",
+            "signoff",
+            "abmelden",
+            "deconnexion",
+            "logginout",
+            "endsession",
+            "loggedout",
+        ]
+        .iter()
+        .any(|word| value.contains(word))
 }
 
 /// Whether a path's segment takes a token back.
 pub fn says_revoke(value: &str) -> bool {
-    ["revoke", "invalidate"].iter().any(|word| bare(value).contains(word))
+    ["revoke", "invalidate"]
+        .iter()
+        .any(|word| bare(value).contains(word))
 }
 
 /// Whether a cookie's name is a session's.
 pub fn is_session(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let anywhere = [
-        "sess", "auth", "token", "jwt", "login", "logged_in", "remember", "connect.sid", "identity", "ticket", "aspx",
+        "sess",
+        "auth",
+        "token",
+        "jwt",
+        "login",
+        "logged_in",
+        "remember",
+        "connect.sid",
+        "identity",
+        "ticket",
+        "aspx",
     ];
     anywhere.iter().any(|word| name.contains(word)) || name.ends_with("sid") || name == "id"
 }
@@ -134,8 +279,24 @@ pub fn is_session(name: &str) -> bool {
 pub fn is_taste(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let words = [
-        "theme", "lang", "locale", "i18n", "timezone", "tz", "pref", "skin", "style", "consent", "color", "colour",
-        "sidebar", "collapsed", "currency", "testcookie", "test_cookie", "dark",
+        "theme",
+        "lang",
+        "locale",
+        "i18n",
+        "timezone",
+        "tz",
+        "pref",
+        "skin",
+        "style",
+        "consent",
+        "color",
+        "colour",
+        "sidebar",
+        "collapsed",
+        "currency",
+        "testcookie",
+        "test_cookie",
+        "dark",
     ];
     words.iter().any(|word| name.contains(word))
 }
@@ -145,7 +306,15 @@ pub fn is_bearer(key: &str) -> bool {
     let key = bare(key);
     matches!(
         key.as_str(),
-        "accesstoken" | "token" | "authtoken" | "jwt" | "bearer" | "bearertoken" | "sessiontoken" | "apitoken" | "idtoken"
+        "accesstoken"
+            | "token"
+            | "authtoken"
+            | "jwt"
+            | "bearer"
+            | "bearertoken"
+            | "sessiontoken"
+            | "apitoken"
+            | "idtoken"
     )
 }
 
@@ -165,7 +334,8 @@ pub fn as_glob(name: &str) -> String {
     for start in name.char_indices().map(|(at, _)| at).skip(2) {
         let (before, rest) = name.split_at(start);
         let digest = matches!(rest.len(), 32 | 40 | 64) && is_hex(rest) && digits(rest) > 3;
-        let apart = before.ends_with(['_', '-', '.']) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let apart =
+            before.ends_with(['_', '-', '.']) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if digest || apart && rest.len() >= 8 && digits(rest) >= 3 {
             return format!("{before}*");
         }
@@ -181,7 +351,10 @@ mod tests {
     fn a_hash_in_a_cookies_name_becomes_a_star() {
         for (name, glob) in [
             ("DW68700bfd16c2027de7de74a5a8202a6f", "DW*"),
-            ("wordpress_logged_in_5c016e8f0f95f039102cbe8366c5c7f3", "wordpress_logged_in_*"),
+            (
+                "wordpress_logged_in_5c016e8f0f95f039102cbe8366c5c7f3",
+                "wordpress_logged_in_*",
+            ),
             ("phpMyAdmin_https", "phpMyAdmin*"),
             ("ASPSESSIONIDQQRRSSTT", "ASPSESSIONID*"),
             ("sessionid", "sessionid"),
@@ -198,13 +371,27 @@ mod tests {
 
     #[test]
     fn fields_are_known_by_their_names() {
-        for name in ["password", "user[password]", "/credentials/passwd", "j_password", "p.pwd", "Pass", "PIN"] {
+        for name in [
+            "password",
+            "user[password]",
+            "/credentials/passwd",
+            "j_password",
+            "p.pwd",
+            "Pass",
+            "PIN",
+        ] {
             assert!(is_password(name), "{name}");
         }
         for name in ["p", "compass_heading", "passport", "username", "do", "spin"] {
             assert!(!is_password(name), "{name}");
         }
-        for name in ["username", "j_username", "/user/email", "session[username_or_email]", "pma_username"] {
+        for name in [
+            "username",
+            "j_username",
+            "/user/email",
+            "session[username_or_email]",
+            "pma_username",
+        ] {
             assert_eq!(username_likeness(name), 2, "{name}");
         }
         for name in ["password", "csrf", "next", "sectok"] {

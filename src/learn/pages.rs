@@ -27,19 +27,22 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Option<Page> {
     let shows = |exchange: &Exchange| {
         exchange.method == Method::GET
             && exchange.is_page()
-            && exchange.status().is_some_and(|status| status == 200 || status == 401 || status == 403)
+            && exchange
+                .status()
+                .is_some_and(|status| status == 200 || status == 401 || status == 403)
     };
     let is_form = |exchange: &Exchange| {
         let password = login.password.as_deref().unwrap_or_default();
         exchange.answer.as_ref().is_some_and(|answer| {
-            answer
-                .forms
-                .iter()
-                .any(|form| form.password().is_some_and(|field| field.name == password || login.way == Way::Json))
+            answer.forms.iter().any(|form| {
+                form.password()
+                    .is_some_and(|field| field.name == password || login.way == Way::Json)
+            })
         })
     };
     let says_so = |exchange: &Exchange| {
-        let by_field = |(name, value): &(String, String)| names::is_discriminator(name) && names::says_login(value);
+        let by_field =
+            |(name, value): &(String, String)| names::is_discriminator(name) && names::says_login(value);
         exchange.path().split('/').any(names::says_login) || query_of(&exchange.target).iter().any(by_field)
     };
     // What is content to those who are signed in is a poor page to send strangers to.
@@ -60,9 +63,13 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Option<Page> {
         )
     };
     // Of several alike the last one before the login.
-    let found = before().filter(|(_, exchange)| shows(exchange)).reduce(|best, other| {
-        if rank(other.1) > rank(best.1) { other } else { best }
-    });
+    let found = before()
+        .filter(|(_, exchange)| shows(exchange))
+        .reduce(
+            |best, other| {
+                if rank(other.1) > rank(best.1) { other } else { best }
+            },
+        );
     let (index, exchange) = found?;
     let target = with_target(recording, index, exchange);
     let address = target.unwrap_or_else(|| plain_address(&exchange.target));
@@ -80,9 +87,9 @@ fn with_target(recording: &Recording, index: usize, page: &Exchange) -> Option<S
         if path_of(&to) != page.path() {
             continue;
         }
-        let wanted = query_of(&to)
-            .into_iter()
-            .find(|(_, value)| *value == asked.target || format!("{}{}", recording.public, asked.target) == *value);
+        let wanted = query_of(&to).into_iter().find(|(_, value)| {
+            *value == asked.target || format!("{}{}", recording.public, asked.target) == *value
+        });
         let (name, value) = wanted?;
         // A portal that wants an absolute address gets one that doorstep cannot know here.
         if !value.starts_with('/') {
@@ -126,7 +133,9 @@ fn plain_address(target: &str) -> String {
                 && !names::is_target(name)
                 && !names::is_password(name)
                 && (names::username_likeness(name) < 2 || names::says_login(value))
-                && piece.chars().all(|c| c.is_ascii_graphic() && !"#\"<>^`{}|\\".contains(c))
+                && piece
+                    .chars()
+                    .all(|c| c.is_ascii_graphic() && !"#\"<>^`{}|\\".contains(c))
         })
         .collect();
     match kept.is_empty() {
@@ -144,7 +153,10 @@ mod tests {
         for (target, plain) in [
             ("/login", "/login"),
             ("/login?next=%2Fhome", "/login"),
-            ("/doku.php?id=start&do=login&sectok=", "/doku.php?id=start&do=login"),
+            (
+                "/doku.php?id=start&do=login&sectok=",
+                "/doku.php?id=start&do=login",
+            ),
             ("/?sid=4f3a9c1b2d5e6f70a1", "/"),
             ("/index.php?action=login&token=abc", "/index.php?action=login"),
             ("/login?username=anna", "/login"),

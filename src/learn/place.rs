@@ -13,7 +13,10 @@ pub fn without_session(target: &str) -> (String, Option<String>) {
     };
     let name = parameter.split('=').next().unwrap_or_default();
     // What follows the id in the path stays: `/a;sid=1/b`.
-    let rest = parameter.find('/').and_then(|at| parameter.get(at..)).unwrap_or_default();
+    let rest = parameter
+        .find('/')
+        .and_then(|at| parameter.get(at..))
+        .unwrap_or_default();
     (format!("{path}{rest}{query}"), Some(name.to_owned()))
 }
 
@@ -48,7 +51,9 @@ pub fn can_be_named(path: &str) -> bool {
     path.starts_with('/')
         && !path.contains("//")
         && !path.split('/').any(|segment| matches!(segment, "." | ".."))
-        && path.chars().all(|c| c.is_ascii_graphic() && !";%\\?#\"<>^`{}|*".contains(c))
+        && path
+            .chars()
+            .all(|c| c.is_ascii_graphic() && !";%\\?#\"<>^`{}|*".contains(c))
         && !path.starts_with("/.doorstep")
 }
 
@@ -64,7 +69,10 @@ mod tests {
             ("/a?x=;y", "/a?x=;y", None),
             ("/a", "/a", None),
         ] {
-            assert_eq!(without_session(target), (expected.to_owned(), name.map(str::to_owned)));
+            assert_eq!(
+                without_session(target),
+                (expected.to_owned(), name.map(str::to_owned))
+            );
         }
     }
 

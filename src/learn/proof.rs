@@ -42,7 +42,11 @@ pub fn check(
     let config = Config::parse(&format!("{BEFORE}{section}"), Path::new("learned.toml"))
         .map_err(|errors| Fault::Refused(errors.to_string()))?;
     let rules = &config.portal.rules;
-    let inside = signed_in(recording, logins, &logouts.iter().map(|out| out.index).collect::<Vec<_>>());
+    let inside = signed_in(
+        recording,
+        logins,
+        &logouts.iter().map(|out| out.index).collect::<Vec<_>>(),
+    );
     let mut remarks = Vec::new();
     for (index, exchange) in recording.exchanges.iter().enumerate() {
         let route = route(rules, exchange);
@@ -70,7 +74,10 @@ pub fn check(
             && !super::assets::is_static(exchange)
             && exchange.authorization.is_none();
         if is_content && route == Route::Public && changed_with_the_login(recording, &inside, exchange) {
-            let entry = rules.public.iter().find(|entry| entry.path.matches(exchange.path()));
+            let entry = rules
+                .public
+                .iter()
+                .find(|entry| entry.path.matches(exchange.path()));
             return Err(Fault::Opens {
                 entry: entry.map_or_else(String::new, |entry| entry.path.as_str().to_owned()),
                 content: exchange.path().to_owned(),
@@ -85,7 +92,10 @@ pub fn check(
 /// Whether strangers were never shown it.
 fn changed_with_the_login(recording: &Recording, inside: &[bool], exchange: &Exchange) -> bool {
     !recording.exchanges.iter().zip(inside).any(|(other, inside)| {
-        !inside && other.method == exchange.method && other.target == exchange.target && other.status() == Some(200)
+        !inside
+            && other.method == exchange.method
+            && other.target == exchange.target
+            && other.status() == Some(200)
     })
 }
 
@@ -93,12 +103,19 @@ fn changed_with_the_login(recording: &Recording, inside: &[bool], exchange: &Exc
 fn judge_all(recording: &Recording, config: &Config, logins: &[Login], now: Timestamp) -> Result<(), Fault> {
     let rules = &config.portal.rules;
     for login in logins {
-        for (indices, wanted) in [(&login.right, Judgement::Accepted), (&login.wrong, Judgement::Refused)] {
+        for (indices, wanted) in [
+            (&login.right, Judgement::Accepted),
+            (&login.wrong, Judgement::Refused),
+        ] {
             for exchange in indices.iter().filter_map(|index| recording.exchanges.get(*index)) {
                 let place = match login.way {
                     Way::Basic => match rules.basic() {
                         // Only the probe is judged.
-                        Some((place, rule)) if rule.path.matches(exchange.path()) && exchange.method == rule.method => place,
+                        Some((place, rule))
+                            if rule.path.matches(exchange.path()) && exchange.method == rule.method =>
+                        {
+                            place
+                        }
                         _ => continue,
                     },
                     _ => match route(rules, exchange) {
@@ -128,7 +145,9 @@ fn judge_all(recording: &Recording, config: &Config, logins: &[Login], now: Time
                     body: answer.body.as_ref().map(|body| body.as_slice()),
                 };
                 let judged = judge(rule, &asked, &recorded, now);
-                if judged != wanted && !(rule.username == UsernameSource::Basic && wanted == Judgement::Accepted) {
+                if judged != wanted
+                    && !(rule.username == UsernameSource::Basic && wanted == Judgement::Accepted)
+                {
                     return Err(Fault::Refused(format!(
                         "the answer {} to {} {} is judged {judged:?} and was {wanted:?}",
                         answer.status,
@@ -155,7 +174,12 @@ fn route(rules: &PortalRules, exchange: &Exchange) -> Route {
                 Body::Other(why) => Err(*why),
                 _ => FormBody::read(&headers, &body),
             };
-            class_body(rules, &exchange.method, &target, body.as_ref().map_err(|why| why as &BadBody))
+            class_body(
+                rules,
+                &exchange.method,
+                &target,
+                body.as_ref().map_err(|why| why as &BadBody),
+            )
         }
     }
 }

@@ -25,7 +25,11 @@ const RECIPES: [Recipe; 4] = [
         name: "django-admin",
         title: "Django's admin",
         text: include_str!("../../config/portals/django-admin.toml"),
-        fits: |trace| trace.has_field("csrfmiddlewaretoken") && trace.sets("sessionid") && trace.login_path_ends("/login/"),
+        fits: |trace| {
+            trace.has_field("csrfmiddlewaretoken")
+                && trace.sets("sessionid")
+                && trace.login_path_ends("/login/")
+        },
     },
     Recipe {
         name: "dokuwiki",
@@ -37,7 +41,9 @@ const RECIPES: [Recipe; 4] = [
         name: "node-red",
         title: "Node-RED",
         text: include_str!("../../config/portals/node-red.toml"),
-        fits: |trace| trace.login_path_ends("/auth/token") && trace.has_field("client_id") && trace.asked("/auth/login"),
+        fits: |trace| {
+            trace.login_path_ends("/auth/token") && trace.has_field("client_id") && trace.asked("/auth/login")
+        },
     },
     Recipe {
         name: "nginx-basic",
@@ -66,14 +72,24 @@ impl Recipe {
     /// What the recipe never forwards.
     pub fn closed(&self) -> Vec<String> {
         let portal = self.portal().unwrap_or_default();
-        let paths = portal.get("closed").and_then(toml::Value::as_array).into_iter().flatten();
-        paths.filter_map(|path| path.as_str().map(str::to_owned)).collect()
+        let paths = portal
+            .get("closed")
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten();
+        paths
+            .filter_map(|path| path.as_str().map(str::to_owned))
+            .collect()
     }
 
     /// Whether every page takes a login, by this field.
     pub fn is_everywhere(&self, field: &str) -> bool {
         let portal = self.portal().unwrap_or_default();
-        let rules = portal.get("login").and_then(toml::Value::as_array).into_iter().flatten();
+        let rules = portal
+            .get("login")
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten();
         let names_it = |rule: &&toml::Value| {
             let username = rule.get("username").and_then(toml::Value::as_table);
             username.is_some_and(|username| username.values().any(|name| name.as_str() == Some(field)))
@@ -90,22 +106,34 @@ impl Recipe {
         let inline = |value: &toml::Value| match value.as_table() {
             None => value.to_string(),
             Some(table) => {
-                let pairs: Vec<String> = table.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+                let pairs: Vec<String> = table
+                    .iter()
+                    .map(|(key, value)| format!("{key} = {value}"))
+                    .collect();
                 format!("{{ {} }}", pairs.join(", "))
             }
         };
-        Some(probe.iter().map(|(key, value)| format!("{key} = {}\n", inline(value))).collect())
+        Some(
+            probe
+                .iter()
+                .map(|(key, value)| format!("{key} = {}\n", inline(value)))
+                .collect(),
+        )
     }
 }
 
 impl Trace<'_> {
     fn logins(&self) -> impl Iterator<Item = &super::exchange::Exchange> {
-        let indices = self.logins.iter().flat_map(|login| login.right.iter().chain(&login.wrong));
+        let indices = self
+            .logins
+            .iter()
+            .flat_map(|login| login.right.iter().chain(&login.wrong));
         indices.filter_map(|index| self.recording.exchanges.get(*index))
     }
 
     fn has_field(&self, name: &str) -> bool {
-        self.logins().any(|login| login.fields().iter().any(|field| field.name == name))
+        self.logins()
+            .any(|login| login.fields().iter().any(|field| field.name == name))
     }
 
     fn sets(&self, name: &str) -> bool {
@@ -117,8 +145,14 @@ impl Trace<'_> {
     }
 
     fn cookie(&self, is_it: impl Fn(&str) -> bool) -> bool {
-        let answers = self.recording.exchanges.iter().filter_map(|exchange| exchange.answer.as_ref());
-        answers.flat_map(|answer| &answer.cookies).any(|cookie| is_it(&cookie.name))
+        let answers = self
+            .recording
+            .exchanges
+            .iter()
+            .filter_map(|exchange| exchange.answer.as_ref());
+        answers
+            .flat_map(|answer| &answer.cookies)
+            .any(|cookie| is_it(&cookie.name))
     }
 
     fn login_path_ends(&self, end: &str) -> bool {
@@ -126,7 +160,10 @@ impl Trace<'_> {
     }
 
     fn asked(&self, path: &str) -> bool {
-        self.recording.exchanges.iter().any(|exchange| exchange.path().ends_with(path))
+        self.recording
+            .exchanges
+            .iter()
+            .any(|exchange| exchange.path().ends_with(path))
     }
 
     fn only_basic(&self) -> bool {
@@ -138,7 +175,11 @@ impl Trace<'_> {
     }
 
     fn server(&self, name: &str) -> bool {
-        let answers = self.recording.exchanges.iter().filter_map(|exchange| exchange.answer.as_ref());
+        let answers = self
+            .recording
+            .exchanges
+            .iter()
+            .filter_map(|exchange| exchange.answer.as_ref());
         answers
             .filter_map(|answer| answer.headers.get(http::header::SERVER)?.to_str().ok())
             .any(|server| server.to_ascii_lowercase().starts_with(name))

@@ -15,9 +15,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::exchange::{
-    Answered, Authorization, Body, Exchange, Field, Print, Prints, SetCookie, TAKEN_OUT,
-};
+use super::exchange::{Answered, Authorization, Body, Exchange, Field, Print, Prints, SetCookie, TAKEN_OUT};
 use super::forms::{self, Form};
 use super::names;
 use super::place::without_session;
@@ -154,7 +152,11 @@ impl Scrubber {
                     .iter()
                     .map(|field| (field.name.clone(), field.value.clone()))
                     .collect();
-                let fields = self.fields(pairs.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())));
+                let fields = self.fields(
+                    pairs
+                        .iter()
+                        .map(|(name, value)| (name.as_str().into(), value.as_str().into())),
+                );
                 Body::Form(form.kind, fields)
             }
             Err(why) => Body::Other(why),
@@ -174,7 +176,8 @@ impl Scrubber {
         let given = self.given.contains(&(name.to_owned(), print));
         let is_user = self.username_fields.contains(name) || names::username_likeness(name) > 0;
         let password = !given
-            && (self.password_fields.contains(name) || names::is_password(name) && !names::is_new_password(name));
+            && (self.password_fields.contains(name)
+                || names::is_password(name) && !names::is_new_password(name));
         if password {
             self.prints.note_secret(value);
         }
@@ -239,8 +242,13 @@ impl Scrubber {
     }
 
     fn cookies(&self, headers: &HeaderMap) -> Vec<(String, Print)> {
-        let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+        let lines = headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|line| line.to_str().ok());
+        let pairs = lines
+            .flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.split_once('='));
         pairs
             .map(|(name, value)| (name.trim().to_owned(), self.prints.of(value.trim())))
             .collect()
@@ -251,7 +259,9 @@ impl Scrubber {
         headers
             .iter()
             .filter(|(name, _)| own(name.as_str()) && *name != "x-requested-with")
-            .filter_map(|(name, value)| Some((name.as_str().to_owned(), self.prints.of(value.to_str().ok()?))))
+            .filter_map(|(name, value)| {
+                Some((name.as_str().to_owned(), self.prints.of(value.to_str().ok()?)))
+            })
             .collect()
     }
 
@@ -278,7 +288,9 @@ impl Scrubber {
         for line in lines {
             headers.append(SET_COOKIE, line);
         }
-        if let Some(location) = headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok())
+        if let Some(location) = headers
+            .get(http::header::LOCATION)
+            .and_then(|value| value.to_str().ok())
             && let Ok(clean) = HeaderValue::from_str(&self.clean_target(&without_session(location).0))
         {
             headers.insert(http::header::LOCATION, clean);
@@ -318,7 +330,11 @@ impl Scrubber {
         let alive = !value.is_empty() && lasts.is_none_or(|seconds| seconds > 0);
         let attributes = line.split_once(';').map_or("", |(_, attributes)| attributes);
         let shown = if value.is_empty() { "" } else { TAKEN_OUT };
-        let rest = if attributes.is_empty() { String::new() } else { format!(";{attributes}") };
+        let rest = if attributes.is_empty() {
+            String::new()
+        } else {
+            format!(";{attributes}")
+        };
         let clean = format!("{}={shown}{rest}", cookie.name());
         Some((
             SetCookie {

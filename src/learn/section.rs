@@ -6,11 +6,12 @@ use http::Method;
 use serde_json::Value;
 
 use super::cookies::Cookies;
-use super::criterion::{Criteria, Says};
+use super::criterion::Criteria;
 use super::exchange::Recording;
 use super::logout::Logout;
 use super::place::can_be_named;
 use super::recipes::Recipe;
+use super::says::Says;
 use super::told::{Bearer, WhoAmI};
 use crate::clock::Timestamp;
 
@@ -75,7 +76,10 @@ pub fn quoted(text: &str) -> String {
 
 /// A name as a key of an inline table.
 fn key(name: &str) -> String {
-    let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let bare = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if bare { name.to_owned() } else { quoted(name) }
 }
 
@@ -103,7 +107,10 @@ fn quoted_all(items: &[String]) -> Vec<String> {
 
 /// A sentence as a comment: without control characters, so that no line of it is anything else.
 fn comment(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let mut lines = String::new();
     let mut line = String::from("#");
     for word in clean.split(' ') {
@@ -152,7 +159,10 @@ impl Draft<'_> {
         ));
         text.push_str("#\n# Seen:\n");
         for line in &self.seen {
-            let clean: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            let clean: String = line
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect();
             let _ = writeln!(text, "#   {clean}");
         }
         if let Some(recipe) = self.recipe {
@@ -172,14 +182,20 @@ impl Draft<'_> {
 
     fn open(&self, text: &mut String) {
         if !self.public.is_empty() {
-            text.push_str(&comment("What the login page asked for while nobody was signed in."));
+            text.push_str(&comment(
+                "What the login page asked for while nobody was signed in.",
+            ));
             text.push_str(&list("public", &quoted_all(&self.public)));
         }
         for (path, why) in &self.shut {
-            text.push_str(&comment(&format!("Asked for by the login page and left shut: {path} ({why}).")));
+            text.push_str(&comment(&format!(
+                "Asked for by the login page and left shut: {path} ({why})."
+            )));
         }
         if !self.closed.is_empty() {
-            text.push_str(&comment("Other doors of this application, from its recipe: never forwarded."));
+            text.push_str(&comment(
+                "Other doors of this application, from its recipe: never forwarded.",
+            ));
             text.push_str(&list("closed", &quoted_all(&self.closed)));
         }
         if let Some(page) = &self.page {
@@ -260,7 +276,9 @@ impl Draft<'_> {
     fn who_am_i(&self, text: &mut String) {
         if let Some(lines) = self.recipe.and_then(Recipe::who_am_i) {
             text.push('\n');
-            text.push_str(&comment("From the recipe: the portal itself says who is signed in."));
+            text.push_str(&comment(
+                "From the recipe: the portal itself says who is signed in.",
+            ));
             text.push_str("[portal.who_am_i]\n");
             text.push_str(&lines);
             return;
@@ -328,7 +346,9 @@ impl Rule {
             let list: Vec<String> = self
                 .where_json
                 .iter()
-                .filter_map(|(pointer, value)| Some(format!("{} = {}", quoted(pointer), quoted(value.as_str()?))))
+                .filter_map(|(pointer, value)| {
+                    Some(format!("{} = {}", quoted(pointer), quoted(value.as_str()?)))
+                })
                 .collect();
             parts.push(format!("json = {{ {} }}", list.join(", ")));
         }

@@ -55,7 +55,18 @@ fn text_of<'a>(fields: &'a [super::exchange::Field], login: &Login) -> Option<&'
 fn name_rank(pointer: &str) -> Option<usize> {
     let key = names::bare(names::last_part(pointer));
     let order = [
-        "username", "login", "userid", "uid", "email", "mail", "user", "preferredusername", "sub", "account", "loginname", "name",
+        "username",
+        "login",
+        "userid",
+        "uid",
+        "email",
+        "mail",
+        "user",
+        "preferredusername",
+        "sub",
+        "account",
+        "loginname",
+        "name",
     ];
     order.iter().position(|known| *known == key)
 }
@@ -165,8 +176,14 @@ pub fn who_am_i(recording: &Recording, logins: &[Login]) -> Option<WhoAmI> {
     let anonymous = recording.exchanges.get(..index)?;
     let mut found: Vec<(usize, usize, WhoAmI)> = Vec::new();
     for exchange in recording.exchanges.iter().skip(index + 1) {
-        let asked = exchange.method == Method::GET && exchange.status() == Some(200) && can_be_named(exchange.path());
-        if !asked || exchange.query.iter().any(|field| names::is_token(&field.name) || field.print.random) {
+        let asked =
+            exchange.method == Method::GET && exchange.status() == Some(200) && can_be_named(exchange.path());
+        if !asked
+            || exchange
+                .query
+                .iter()
+                .any(|field| names::is_token(&field.name) || field.print.random)
+        {
             continue;
         }
         let told_before = anonymous
@@ -175,7 +192,18 @@ pub fn who_am_i(recording: &Recording, logins: &[Login]) -> Option<WhoAmI> {
         let Some(pointer) = naming(exchange, &name).filter(|_| !told_before) else {
             continue;
         };
-        let words = ["me", "whoami", "current", "currentuser", "user", "session", "profile", "account", "userinfo", "self"];
+        let words = [
+            "me",
+            "whoami",
+            "current",
+            "currentuser",
+            "user",
+            "session",
+            "profile",
+            "account",
+            "userinfo",
+            "self",
+        ];
         let says_so = exchange
             .path()
             .split('/')

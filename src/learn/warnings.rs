@@ -92,13 +92,18 @@ fn pages_with_a_login(recording: &Recording, logins: &[Login]) -> Vec<String> {
     let first_right = logins.iter().flat_map(|login| login.right.iter().copied()).min();
     for exchange in recording.exchanges.iter().take(first_right.unwrap_or(usize::MAX)) {
         let shows = exchange.method == http::Method::GET
-            && exchange.answer.as_ref().is_some_and(super::exchange::Answered::asks_for_a_password);
+            && exchange
+                .answer
+                .as_ref()
+                .is_some_and(super::exchange::Answered::asks_for_a_password);
         let path = exchange.path().to_owned();
         if shows && !pages.contains(&path) {
             pages.push(path);
         }
     }
-    let posted = logins.iter().flat_map(|login| login.wrong.iter().chain(&login.right));
+    let posted = logins
+        .iter()
+        .flat_map(|login| login.wrong.iter().chain(&login.right));
     for exchange in posted.filter_map(|index| recording.exchanges.get(*index)) {
         let path = exchange.path().to_owned();
         if pages.len() > 1 && !pages.contains(&path) {
@@ -184,7 +189,11 @@ fn by_token(found: &Found<'_>, say: &mut Vec<String>) {
                 and(&bearer.headers)
             ));
         }
-        let sockets = found.recording.exchanges.iter().any(|exchange| exchange.socket.is_some());
+        let sockets = found
+            .recording
+            .exchanges
+            .iter()
+            .any(|exchange| exchange.socket.is_some());
         if bearer.in_socket || sockets {
             say.push(
                 "A WebSocket beside a token: doorstep looks for tokens in its address, its subprotocols and its text messages; a \

@@ -6,7 +6,8 @@ use super::place::Place;
 
 const WRONG: &str = "Tr0ub4dor-and-3";
 const RIGHT: &str = "correct-horse-battery";
-const FORM: &str = "<form method=post action=/login><input name=\"email\"><input name=password type=password></form>";
+const FORM: &str =
+    "<form method=post action=/login><input name=\"email\"><input name=password type=password></form>";
 
 fn pairs(pairs: &[(&str, &str)]) -> Value {
     pairs
@@ -16,7 +17,15 @@ fn pairs(pairs: &[(&str, &str)]) -> Value {
 }
 
 /// One entry as browsers write it.
-fn entry(second: u32, method: &str, path: &str, sent: &[(&str, &str)], status: u16, got: &[(&str, &str)], text: &str) -> Value {
+fn entry(
+    second: u32,
+    method: &str,
+    path: &str,
+    sent: &[(&str, &str)],
+    status: u16,
+    got: &[(&str, &str)],
+    text: &str,
+) -> Value {
     json!({
         "startedDateTime": format!("2026-11-24T10:00:{second:02}.000Z"),
         "time": 12.5,
@@ -34,7 +43,10 @@ fn entry(second: u32, method: &str, path: &str, sent: &[(&str, &str)], status: u
 }
 
 fn login(second: u32, password: &str, status: u16, got: &[(&str, &str)], text: &str) -> Value {
-    let kind = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-mode", "navigate")];
+    let kind = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("sec-fetch-mode", "navigate"),
+    ];
     let mut entry = entry(second, "POST", "/login", &kind, status, got, text);
     entry["request"]["postData"] = json!({
         "mimeType": "application/x-www-form-urlencoded",
@@ -52,14 +64,38 @@ fn recording(with_cookies: bool) -> Value {
     let navigates = [("sec-fetch-mode", "navigate"), (":authority", "portal.example")];
     let mut entries = vec![
         entry(1, "GET", "/login", &navigates, 200, &html, FORM),
-        entry(2, "GET", "/static/a.css", &[], 200, &[("content-type", "text/css")], ""),
+        entry(
+            2,
+            "GET",
+            "/static/a.css",
+            &[],
+            200,
+            &[("content-type", "text/css")],
+            "",
+        ),
         login(3, WRONG, 200, &html, FORM),
         // Out of order, as some exports are.
-        entry(9, "GET", "/logout", &navigates, 302, &[("location", "/login")], ""),
+        entry(
+            9,
+            "GET",
+            "/logout",
+            &navigates,
+            302,
+            &[("location", "/login")],
+            "",
+        ),
         login(5, RIGHT, 302, &accepted, ""),
         entry(6, "GET", "/home", &navigates, 200, &html, "in"),
     ];
-    let mut elsewhere = entry(7, "GET", "/count.js", &[], 200, &[("content-type", "text/javascript")], "");
+    let mut elsewhere = entry(
+        7,
+        "GET",
+        "/count.js",
+        &[],
+        200,
+        &[("content-type", "text/javascript")],
+        "",
+    );
     elsewhere["request"]["url"] = "https://counter.example/count.js".into();
     entries.push(elsewhere);
     json!({"log": {"version": "1.2", "creator": {"name": "a browser", "version": "1"}, "entries": entries}})
@@ -82,8 +118,12 @@ fn a_recording_becomes_a_section_that_check_takes() {
     ] {
         assert!(section.lines().any(|have| have == line), "{line}\n{section}");
     }
-    assert!(section.contains("other addresses than https://portal.example"), "{section}");
-    let config = format!("[listen]\naddress = \"127.0.0.1:9\"\npublic_url = \"http://127.0.0.1:9\"\n{section}");
+    assert!(
+        section.contains("other addresses than https://portal.example"),
+        "{section}"
+    );
+    let config =
+        format!("[listen]\naddress = \"127.0.0.1:9\"\npublic_url = \"http://127.0.0.1:9\"\n{section}");
     let file = place.write("learned.toml", config);
     let said = place.ok(&["check", "--config", &file]);
     assert!(said.contains("A POST of /login is a login"), "{said}");
@@ -99,7 +139,12 @@ fn i12_no_password_of_the_recording_is_printed() {
     ] {
         let said = place.run(&words);
         for secret in [WRONG, RIGHT, "0123456789abcdef0123"] {
-            assert!(!said.out.contains(secret) && !said.err.contains(secret), "{}{}", said.out, said.err);
+            assert!(
+                !said.out.contains(secret) && !said.err.contains(secret),
+                "{}{}",
+                said.out,
+                said.err
+            );
         }
     }
 }
@@ -109,9 +154,21 @@ fn the_answer_in_json_has_the_section_and_what_to_know() {
     let place = Place::new();
     let har = place.write("portal.har", recording(true).to_string());
     let answer = place.json(&["learn", "--har", &har]);
-    assert!(answer["section"].as_str().unwrap().contains("[[portal.login]]"), "{answer}");
-    assert!(answer["seen"][0].as_str().unwrap().starts_with("wrong password  POST /login"), "{answer}");
-    assert!(answer["warnings"].is_array() && answer["recipe"].is_null(), "{answer}");
+    assert!(
+        answer["section"].as_str().unwrap().contains("[[portal.login]]"),
+        "{answer}"
+    );
+    assert!(
+        answer["seen"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("wrong password  POST /login"),
+        "{answer}"
+    );
+    assert!(
+        answer["warnings"].is_array() && answer["recipe"].is_null(),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -132,12 +189,20 @@ fn what_is_no_recording_is_a_usage_error() {
         ("b.har", "{\"log\": {}}", "missing field `entries`"),
         ("c.har", "[]", "no HAR file"),
         ("d.har", "{\"log\": {\"entries\": []}}", "holds no request"),
-        ("e.har", "{\"log\": {\"entries\": [{\"request\": {\"method\": \"hunter2-secret\"}}]}}", "missing field"),
+        (
+            "e.har",
+            "{\"log\": {\"entries\": [{\"request\": {\"method\": \"hunter2-secret\"}}]}}",
+            "missing field",
+        ),
     ] {
         let har = place.write(name, text);
         let said = place.run(&["learn", "--har", &har]);
         assert_eq!(said.code, 2, "{name}: {}", said.err);
-        assert!(said.err.contains(words) && said.err.contains(name), "{name}: {}", said.err);
+        assert!(
+            said.err.contains(words) && said.err.contains(name),
+            "{name}: {}",
+            said.err
+        );
         assert!(!said.err.contains("hunter2"), "{}", said.err);
     }
     let said = place.run(&["learn", "--har", "not-there.har"]);

@@ -55,7 +55,10 @@ impl Taught {
             .await;
         let challenge = chromium.url().await;
         chromium.go(&format!("{}{protected}", self.gateway.origin)).await;
-        assert!(!chromium.source().await.contains(secret), "a password alone shows {protected}");
+        assert!(
+            !chromium.source().await.contains(secret),
+            "a password alone shows {protected}"
+        );
         chromium.go(&challenge).await;
         let key = self.anna.fresh().await;
         chromium.fill(TOKEN, &key).await;
@@ -93,7 +96,10 @@ async fn djangos_admin_is_learned_and_crossed() {
     chromium.click("#logout-form button").await;
     let section = lesson.section(&secrets()).await;
     chromium.close().await;
-    assert!(section.contains("login_page = \"/admin/login/?next={target}\""), "{section}");
+    assert!(
+        section.contains("login_page = \"/admin/login/?next={target}\""),
+        "{section}"
+    );
     assert!(section.contains("config/portals/django-admin.toml"), "{section}");
 
     let mut taught = Taught::by(app, &section).await;
@@ -101,7 +107,9 @@ async fn djangos_admin_is_learned_and_crossed() {
     let chromium = Chromium::open().await;
     chromium.go(&at).await;
     type_into_django(&chromium, password_of(ANNA)).await;
-    chromium.until_at("the deep link", |url| url.ends_with(DEEP_LINK)).await;
+    chromium
+        .until_at("the deep link", |url| url.ends_with(DEEP_LINK))
+        .await;
     assert!(!chromium.cookie_names().await.contains(&"sessionid".to_owned()));
     chromium.close().await;
 
@@ -112,11 +120,17 @@ async fn djangos_admin_is_learned_and_crossed() {
     chromium.until_shown("Please enter the correct").await;
     type_into_django(&chromium, password_of(ANNA)).await;
     taught.pass(&chromium, DEEP_LINK, "user-tools").await;
-    chromium.until_at("the deep link", |url| url.ends_with(DEEP_LINK)).await;
+    chromium
+        .until_at("the deep link", |url| url.ends_with(DEEP_LINK))
+        .await;
     chromium.click("#logout-form button").await;
-    chromium.until_at("signed out", |url| !url.ends_with(DEEP_LINK)).await;
+    chromium
+        .until_at("signed out", |url| !url.ends_with(DEEP_LINK))
+        .await;
     chromium.go(&at).await;
-    chromium.until_at("the login", |url| url.contains("/admin/login/")).await;
+    chromium
+        .until_at("the login", |url| url.contains("/admin/login/"))
+        .await;
     chromium.close().await;
 }
 
@@ -135,13 +149,17 @@ async fn dokuwiki_is_learned_and_crossed() {
     let lesson = Lesson::begin(app.address).await;
     let chromium = Chromium::open().await;
     chromium.go(&format!("{}{START}", lesson.origin)).await;
-    chromium.click("a.login").await;
-    chromium.until_at("the login", |url| url.contains("do=login")).await;
+    chromium.click("li.login a, a.login").await;
+    chromium
+        .until_at("the login", |url| url.contains("do=login"))
+        .await;
     type_into_dokuwiki(&chromium, WRONG).await;
-    chromium.until_shown("Sorry, username or password was wrong").await;
+    chromium
+        .until_shown("Sorry, username or password was wrong")
+        .await;
     type_into_dokuwiki(&chromium, password_of(ANNA)).await;
     chromium.until_shown(secret).await;
-    chromium.click("a.logout").await;
+    chromium.click("li.logout a, a.logout").await;
     let section = lesson.section(&secrets()).await;
     chromium.close().await;
     assert!(section.contains("config/portals/dokuwiki.toml"), "{section}");
@@ -154,7 +172,12 @@ async fn dokuwiki_is_learned_and_crossed() {
     type_into_dokuwiki(&chromium, password_of(ANNA)).await;
     chromium.until_shown(secret).await;
     let names = chromium.cookie_names().await;
-    assert!(!names.iter().any(|name| name.starts_with("DW") || name == "DokuWiki"), "{names:?}");
+    assert!(
+        !names
+            .iter()
+            .any(|name| name.starts_with("DW") || name == "DokuWiki"),
+        "{names:?}"
+    );
     chromium.close().await;
 
     taught.ask_for_two_factors();
@@ -163,7 +186,7 @@ async fn dokuwiki_is_learned_and_crossed() {
     type_into_dokuwiki(&chromium, password_of(ANNA)).await;
     taught.pass(&chromium, START, secret).await;
     chromium.until_shown(secret).await;
-    chromium.click("a.logout").await;
+    chromium.click("li.logout a, a.logout").await;
     chromium.until_shown("Log").await;
     chromium.go(&at).await;
     chromium.until_shown("Log").await;
@@ -180,7 +203,8 @@ async fn type_into_node_red(chromium: &Chromium, password: &str) {
 /// The editor has opened its flow.
 async fn shows_the_flow(chromium: &Chromium) {
     until("the flow is shown", PATIENCE, || async {
-        let script = "return !!(window.RED && RED.nodes && RED.nodes.workspace && RED.nodes.workspace('works'))";
+        let script =
+            "return !!(window.RED && RED.nodes && RED.nodes.workspace && RED.nodes.workspace('works'))";
         (chromium.script(script).await == true).then_some(())
     })
     .await;
@@ -229,7 +253,9 @@ async fn node_red_is_learned_and_crossed() {
 async fn nginx_with_basic_is_learned_and_crossed() {
     let app = nginx_basic::start::start().await;
     let secret = nginx_basic::start::SECRET;
-    let with = |origin: &str, password: &str| format!("{}/", origin.replacen("//", &format!("//{ANNA}:{password}@"), 1));
+    let with = |origin: &str, password: &str| {
+        format!("{}/", origin.replacen("//", &format!("//{ANNA}:{password}@"), 1))
+    };
     let lesson = Lesson::begin(app.address).await;
     let chromium = Chromium::open().await;
     chromium.go(&with(&lesson.origin, WRONG)).await;

@@ -80,6 +80,13 @@ impl Lesson {
         self.process.signal("INT");
     }
 
+    /// What it says where it has ended and learned nothing.
+    pub async fn refusal(mut self) -> String {
+        let status = self.process.wait(PATIENCE).expect("learn ends");
+        assert_eq!(status.code(), Some(1), "{}", self.printed());
+        self.printed()
+    }
+
     /// What it has written when it has ended. None of these secrets stands in anything that it wrote.
     pub async fn section(mut self, secrets: &[&str]) -> String {
         let status = self.process.wait(PATIENCE).expect("learn ends");

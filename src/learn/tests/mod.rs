@@ -1,5 +1,6 @@
 //! Portals of many shapes, as exchanges, and what is learned from them.
 
+mod har;
 mod portals;
 mod refusals;
 mod secrets;
@@ -59,7 +60,12 @@ fn fetch(target: &str) -> Step {
 /// A form that is sent.
 fn form(target: &str, body: &str) -> Step {
     let kind = ("content-type", "application/x-www-form-urlencoded");
-    request(Method::POST, target, &[kind, ("sec-fetch-mode", "navigate")], body)
+    request(
+        Method::POST,
+        target,
+        &[kind, ("sec-fetch-mode", "navigate")],
+        body,
+    )
 }
 
 /// What a script sends as JSON.
@@ -151,7 +157,8 @@ fn parsed(learned: &Learned) -> Config {
         "[listen]\naddress = \"127.0.0.1:9\"\npublic_url = \"http://127.0.0.1:9\"\n{}",
         learned.section
     );
-    Config::parse(&text, std::path::Path::new("doorstep.toml")).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
+    Config::parse(&text, std::path::Path::new("doorstep.toml"))
+        .unwrap_or_else(|errors| panic!("{errors}\n{text}"))
 }
 
 /// Whether the section has all of these lines.

@@ -9,24 +9,32 @@ const DJANGO_FORM: &str = "<form method=post action='/admin/login/?next=/admin/'
 
 fn django() -> Vec<Raw> {
     let body = |password| {
-        format!("csrfmiddlewaretoken=Wu6tTfA1bGmV9c0bGmV9c0bGmV9c0bGm&username=anna&password={password}&next=%2Fadmin%2F")
+        format!(
+            "csrfmiddlewaretoken=Wu6tTfA1bGmV9c0bGmV9c0bGmV9c0bGm&username=anna&password={password}&next=%2Fadmin%2F"
+        )
     };
     let csrf = "csrftoken=Zk3nQ1xY7vB2mN8pL4sD6fG9hJ0kQwEr; Max-Age=31449600; Path=/; SameSite=Lax";
     let rotated = "csrftoken=Aa1bGmV9c0Zk3nQ1xY7vB2mN8pL4sD6f; Max-Age=31449600; Path=/; SameSite=Lax";
-    let session = "sessionid=q1w2e3r4t5y6u7i8o9p0a1s2d3f4g5h6; HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax";
+    let session =
+        "sessionid=q1w2e3r4t5y6u7i8o9p0a1s2d3f4g5h6; HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax";
     let from = "/admin/login/?next=/admin/";
     vec![
         page("/admin/").to(302, "/admin/login/?next=/admin/", &[]),
         page("/admin/login/?next=/admin/").html(200, &[csrf], DJANGO_FORM),
-        fetch("/static/admin/css/base.css").from_page(from).file("text/css"),
-        fetch("/static/admin/css/login.css").from_page(from).file("text/css"),
-        fetch("/static/admin/js/theme.js").from_page(from).file("text/javascript"),
+        fetch("/static/admin/css/base.css")
+            .from_page(from)
+            .file("text/css"),
+        fetch("/static/admin/css/login.css")
+            .from_page(from)
+            .file("text/css"),
+        fetch("/static/admin/js/theme.js")
+            .from_page(from)
+            .file("text/javascript"),
         fetch("/favicon.ico").html(404, &[], "no"),
-        form(from, &body(WRONG)).from_page(from).sending("csrftoken=Zk3nQ1xY7vB2mN8pL4sD6fG9hJ0kQwEr").html(
-            200,
-            &[csrf],
-            DJANGO_FORM,
-        ),
+        form(from, &body(WRONG))
+            .from_page(from)
+            .sending("csrftoken=Zk3nQ1xY7vB2mN8pL4sD6fG9hJ0kQwEr")
+            .html(200, &[csrf], DJANGO_FORM),
         form(from, &body(RIGHT))
             .from_page(from)
             .sending("csrftoken=Zk3nQ1xY7vB2mN8pL4sD6fG9hJ0kQwEr")
@@ -34,7 +42,11 @@ fn django() -> Vec<Raw> {
         page("/admin/").html(200, &[], "<div id=user-tools>Welcome</div>"),
         fetch("/static/admin/css/dashboard.css").file("text/css"),
         page("/admin/auth/user/").html(200, &[], "users"),
-        form("/admin/logout/", "csrfmiddlewaretoken=Wu6tTfA1bGmV9c0bGmV9c0bGmV9c0bGm").html(
+        form(
+            "/admin/logout/",
+            "csrfmiddlewaretoken=Wu6tTfA1bGmV9c0bGmV9c0bGmV9c0bGm",
+        )
+        .html(
             200,
             &["sessionid=\"\"; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/"],
             "Logged out",
@@ -112,7 +124,11 @@ fn a_wiki_whose_pages_all_share_one_path() {
         ],
     );
     warns(&learned, &["DokuWiki is the same before and after"]);
-    assert!(learned.section.contains("left shut: /lib/exe/fetch.php"), "{}", learned.section);
+    assert!(
+        learned.section.contains("left shut: /lib/exe/fetch.php"),
+        "{}",
+        learned.section
+    );
     assert_eq!(learned.recipe, Some("dokuwiki"));
 }
 
@@ -126,18 +142,48 @@ fn a_single_page_app_with_a_bearer_token() {
     let steps = vec![
         page("/").html(200, &[], "<html><div id=red-ui-editor></div></html>"),
         fetch("/red/style.min.css").from_page("/").file("text/css"),
-        fetch("/red/red.min.js").from_page("/").file("application/javascript"),
-        fetch("/vendor/vendor.js").from_page("/").file("application/javascript"),
+        fetch("/red/red.min.js")
+            .from_page("/")
+            .file("application/javascript"),
+        fetch("/vendor/vendor.js")
+            .from_page("/")
+            .file("application/javascript"),
         fetch("/theme").from_page("/").json_answer(200, &[], "{}"),
-        fetch("/settings").from_page("/").answered(401, &[("content-type", "text/plain")], "Unauthorized"),
-        fetch("/auth/login").from_page("/").json_answer(200, &[], r#"{"type":"credentials","prompts":[{"id":"username"}]}"#),
-        form("/auth/token", &body(WRONG)).from_page("/").json_answer(403, &[], r#"{"error":"invalid_grant","error_description":"Invalid resource owner credentials"}"#),
-        form("/auth/token", &body(RIGHT)).from_page("/").json_answer(200, &[], &format!(r#"{{"access_token":"{token}","expires_in":604800,"token_type":"Bearer"}}"#)),
-        fetch("/settings").with("authorization", &bearer).json_answer(200, &[], r#"{"user":{"username":"anna","permissions":"*"}}"#),
-        fetch("/flows").with("authorization", &bearer).json_answer(200, &[], r#"[{"id":"1"}]"#),
+        fetch("/settings")
+            .from_page("/")
+            .answered(401, &[("content-type", "text/plain")], "Unauthorized"),
+        fetch("/auth/login").from_page("/").json_answer(
+            200,
+            &[],
+            r#"{"type":"credentials","prompts":[{"id":"username"}]}"#,
+        ),
+        form("/auth/token", &body(WRONG)).from_page("/").json_answer(
+            403,
+            &[],
+            r#"{"error":"invalid_grant","error_description":"Invalid resource owner credentials"}"#,
+        ),
+        form("/auth/token", &body(RIGHT)).from_page("/").json_answer(
+            200,
+            &[],
+            &format!(r#"{{"access_token":"{token}","expires_in":604800,"token_type":"Bearer"}}"#),
+        ),
+        fetch("/settings").with("authorization", &bearer).json_answer(
+            200,
+            &[],
+            r#"{"user":{"username":"anna","permissions":"*"}}"#,
+        ),
+        fetch("/flows")
+            .with("authorization", &bearer)
+            .json_answer(200, &[], r#"[{"id":"1"}]"#),
         fetch(&format!("/icons?access_token={token}")).json_answer(200, &[], "{}"),
-        Step(Raw { said_token: true, ..request(Method::GET, "/comms", &[("upgrade", "websocket")], "").0 }).answered(101, &[], ""),
-        form("/auth/revoke", &format!("token={token}")).with("authorization", &bearer).json_answer(200, &[], ""),
+        Step(Raw {
+            said_token: true,
+            ..request(Method::GET, "/comms", &[("upgrade", "websocket")], "").0
+        })
+        .answered(101, &[], ""),
+        form("/auth/revoke", &format!("token={token}"))
+            .with("authorization", &bearer)
+            .json_answer(200, &[], ""),
     ];
     let learned = learned(steps);
     has(
@@ -159,7 +205,14 @@ fn a_single_page_app_with_a_bearer_token() {
     );
     assert!(learned.section.contains("\"/auth/login\""), "{}", learned.section);
     lacks(&learned, &["/flows", token]);
-    warns(&learned, &["A token in the answer's body", "Tokens in query strings", "WebSocket"]);
+    warns(
+        &learned,
+        &[
+            "A token in the answer's body",
+            "Tokens in query strings",
+            "WebSocket",
+        ],
+    );
     assert_eq!(learned.recipe, Some("node-red"));
 }
 
@@ -167,16 +220,31 @@ fn a_single_page_app_with_a_bearer_token() {
 fn http_basic() {
     let basic = |password: &str| {
         use base64::Engine as _;
-        format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("anna:{password}")))
+        format!(
+            "Basic {}",
+            base64::engine::general_purpose::STANDARD.encode(format!("anna:{password}"))
+        )
     };
-    let asks = [("www-authenticate", "Basic realm=\"x\""), ("server", "nginx/1.22.1"), ("content-type", "text/html")];
+    let asks = [
+        ("www-authenticate", "Basic realm=\"x\""),
+        ("server", "nginx/1.22.1"),
+        ("content-type", "text/html"),
+    ];
     let gives = [("server", "nginx/1.22.1"), ("content-type", "text/html")];
     let steps = vec![
         page("/").answered(401, &asks, "no"),
-        page("/").with("authorization", &basic(WRONG)).answered(401, &asks, "no"),
-        page("/").with("authorization", &basic(RIGHT)).answered(200, &gives, "yes"),
-        fetch("/favicon.ico").with("authorization", &basic(RIGHT)).answered(404, &gives, ""),
-        page("/big.bin").with("authorization", &basic(RIGHT)).answered(200, &gives, ""),
+        page("/")
+            .with("authorization", &basic(WRONG))
+            .answered(401, &asks, "no"),
+        page("/")
+            .with("authorization", &basic(RIGHT))
+            .answered(200, &gives, "yes"),
+        fetch("/favicon.ico")
+            .with("authorization", &basic(RIGHT))
+            .answered(404, &gives, ""),
+        page("/big.bin")
+            .with("authorization", &basic(RIGHT))
+            .answered(200, &gives, ""),
     ];
     let learned = learned(steps);
     has(
@@ -202,13 +270,19 @@ fn a_redirect_after_failure_as_after_success() {
     let steps = vec![
         page("/").to(302, "/login.php", &[]),
         page("/login.php").html(200, &[&session("aaaa1111bbbb2222cccc")], LOGIN),
-        form("/login.php", &format!("email=anna%40acme.example&password={WRONG}"))
-            .sending("PHPSESSID=aaaa1111bbbb2222cccc")
-            .to(302, "/login.php?error=1", &[]),
+        form(
+            "/login.php",
+            &format!("email=anna%40acme.example&password={WRONG}"),
+        )
+        .sending("PHPSESSID=aaaa1111bbbb2222cccc")
+        .to(302, "/login.php?error=1", &[]),
         page("/login.php?error=1").html(200, &[], LOGIN),
-        form("/login.php", &format!("email=anna%40acme.example&password={RIGHT}"))
-            .sending("PHPSESSID=aaaa1111bbbb2222cccc")
-            .to(302, "/home.php", &[]),
+        form(
+            "/login.php",
+            &format!("email=anna%40acme.example&password={RIGHT}"),
+        )
+        .sending("PHPSESSID=aaaa1111bbbb2222cccc")
+        .to(302, "/home.php", &[]),
         page("/home.php").html(200, &[], "<a href='/logout.php'>out</a>"),
         page("/logout.php").to(302, "/login.php", &[]),
     ];
@@ -223,15 +297,27 @@ fn a_redirect_after_failure_as_after_success() {
         ],
     );
     warns(&learned, &["PHPSESSID is the same before and after"]);
-    assert!(learned.section.contains("says nothing by itself"), "{}", learned.section);
+    assert!(
+        learned.section.contains("says nothing by itself"),
+        "{}",
+        learned.section
+    );
 }
 
 #[test]
 fn two_pages_with_one_status_are_told_apart_by_words() {
     let steps = vec![
         page("/login").html(200, &["sid=aaaa1111bbbb2222cccc; HttpOnly"], LOGIN),
-        form("/login", &format!("email=anna&password={WRONG}")).sending("sid=aaaa1111bbbb2222cccc").html(200, &[], &format!("<p>Wrong e-mail or password</p>{LOGIN}")),
-        form("/login", &format!("email=anna&password={RIGHT}")).sending("sid=aaaa1111bbbb2222cccc").html(200, &[], "<h1>Welcome back</h1><a href=\"/logout?all=1\">Log out</a>"),
+        form("/login", &format!("email=anna&password={WRONG}"))
+            .sending("sid=aaaa1111bbbb2222cccc")
+            .html(200, &[], &format!("<p>Wrong e-mail or password</p>{LOGIN}")),
+        form("/login", &format!("email=anna&password={RIGHT}"))
+            .sending("sid=aaaa1111bbbb2222cccc")
+            .html(
+                200,
+                &[],
+                "<h1>Welcome back</h1><a href=\"/logout?all=1\">Log out</a>",
+            ),
         page("/home").html(200, &[], "secret"),
         page("/logout?all=1").to(302, "/login", &[]),
     ];
@@ -249,14 +335,27 @@ fn two_pages_with_one_status_are_told_apart_by_words() {
 fn a_json_login_with_a_cookie_that_says_who_it_is() {
     let body = |password| format!(r#"{{"user":{{"name":"anna@acme.example"}},"password":"{password}"}}"#);
     let steps = vec![
-        page("/app").html(200, &["XSRF-TOKEN=abcdefgh12345678abcd; Path=/"], "<div id=app></div>"),
-        fetch("/assets/app.4f3c.js").from_page("/app").file("text/javascript"),
-        json("/api/login", &body(WRONG)).from_page("/app").with("x-xsrf-token", "abcdefgh12345678abcd").sending("XSRF-TOKEN=abcdefgh12345678abcd").json_answer(200, &[], r#"{"ok":false}"#),
-        json("/api/login", &body(RIGHT)).from_page("/app").sending("XSRF-TOKEN=abcdefgh12345678abcd; tz=Europe%2FVienna").json_answer(
+        page("/app").html(
             200,
-            &["sid=0123456789abcdef0123; HttpOnly; Path=/"],
-            r#"{"ok":true,"user":{"name":"Anna@acme.example"}}"#,
+            &["XSRF-TOKEN=abcdefgh12345678abcd; Path=/"],
+            "<div id=app></div>",
         ),
+        fetch("/assets/app.4f3c.js")
+            .from_page("/app")
+            .file("text/javascript"),
+        json("/api/login", &body(WRONG))
+            .from_page("/app")
+            .with("x-xsrf-token", "abcdefgh12345678abcd")
+            .sending("XSRF-TOKEN=abcdefgh12345678abcd")
+            .json_answer(200, &[], r#"{"ok":false}"#),
+        json("/api/login", &body(RIGHT))
+            .from_page("/app")
+            .sending("XSRF-TOKEN=abcdefgh12345678abcd; tz=Europe%2FVienna")
+            .json_answer(
+                200,
+                &["sid=0123456789abcdef0123; HttpOnly; Path=/"],
+                r#"{"ok":true,"user":{"name":"Anna@acme.example"}}"#,
+            ),
         fetch("/api/me").json_answer(200, &[], r#"{"user":{"email":"anna@acme.example"}}"#),
         request(Method::DELETE, "/api/session", &[("sec-fetch-mode", "cors")], "").answered(204, &[], ""),
     ];
@@ -313,10 +412,22 @@ fn a_login_page_with_a_query_beside_content_on_the_same_path() {
     let steps = vec![
         page("/index.php").html(200, &["PHPSESSID=aaaa1111bbbb2222cccc; path=/"], "<h1>Board</h1>"),
         page("/index.php?action=login").html(200, &[], shown),
-        form("/index.php?action=login2", &body(WRONG)).from_page("/index.php?action=login").html(200, &[], shown),
-        form("/index.php?action=login2", &body(RIGHT)).from_page("/index.php?action=login").to(302, "/index.php", &["SMFCookie89=%7B%220%22%3A1%7D; path=/; HttpOnly"]),
+        form("/index.php?action=login2", &body(WRONG))
+            .from_page("/index.php?action=login")
+            .html(200, &[], shown),
+        form("/index.php?action=login2", &body(RIGHT))
+            .from_page("/index.php?action=login")
+            .to(
+                302,
+                "/index.php",
+                &["SMFCookie89=%7B%220%22%3A1%7D; path=/; HttpOnly"],
+            ),
         page("/index.php").html(200, &[], "<h1>Board of Anna</h1>"),
-        page("/index.php?action=logout&f3a1b2=9c8d7e6f5a4b3c2d1e0f").to(302, "/index.php", &["SMFCookie89=; Max-Age=0; path=/"]),
+        page("/index.php?action=logout&f3a1b2=9c8d7e6f5a4b3c2d1e0f").to(
+            302,
+            "/index.php",
+            &["SMFCookie89=; Max-Age=0; path=/"],
+        ),
     ];
     let learned = learned(steps);
     has(
@@ -363,11 +474,19 @@ fn a_login_cookie_with_a_hash_in_its_name_that_failures_delete() {
     let body = |password| format!("log=anna&pwd={password}&redirect_to=%2Fwp-admin%2F&testcookie=1");
     let steps = vec![
         page("/wp-admin/").to(302, "/wp-login.php?redirect_to=%2Fwp-admin%2F&reauth=1", &[]),
-        page("/wp-login.php?redirect_to=%2Fwp-admin%2F&reauth=1").html(200, &["wordpress_test_cookie=WP%20Cookie%20check; path=/", dead], shown),
+        page("/wp-login.php?redirect_to=%2Fwp-admin%2F&reauth=1").html(
+            200,
+            &["wordpress_test_cookie=WP%20Cookie%20check; path=/", dead],
+            shown,
+        ),
         form("/wp-login.php", &body(WRONG)).html(200, &[dead], shown),
         form("/wp-login.php", &body(RIGHT)).to(302, "/wp-admin/", &[dead, living]),
         page("/wp-admin/").html(200, &[], "in"),
-        page("/wp-login.php?action=logout&_wpnonce=1a2b3c4d5e").to(302, "/wp-login.php?loggedout=true", &[dead]),
+        page("/wp-login.php?action=logout&_wpnonce=1a2b3c4d5e").to(
+            302,
+            "/wp-login.php?loggedout=true",
+            &[dead],
+        ),
         page("/wp-login.php?loggedout=true").html(200, &[], shown),
     ];
     let learned = learned(steps);
@@ -380,20 +499,39 @@ fn a_login_cookie_with_a_hash_in_its_name_that_failures_delete() {
             "username = { form = \"log\" }",
         ],
     );
-    assert!(learned.section.contains("query = { action = \"logout\" }"), "{}", learned.section);
+    assert!(
+        learned.section.contains("query = { action = \"logout\" }"),
+        "{}",
+        learned.section
+    );
 }
 
 #[test]
 fn a_graphql_login_is_told_from_other_operations() {
     let ask = |password| {
-        format!(r#"{{"operationName":"login","variables":{{"email":"anna@acme.example","password":"{password}"}},"query":"mutation login"}}"#)
+        format!(
+            r#"{{"operationName":"login","variables":{{"email":"anna@acme.example","password":"{password}"}},"query":"mutation login"}}"#
+        )
     };
     let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdefgh12345678";
     let steps = vec![
         page("/").html(200, &[], "<div id=root></div>"),
-        json("/graphql", &ask(WRONG)).from_page("/").json_answer(200, &[], r#"{"errors":[{"message":"no"}],"data":null}"#),
-        json("/graphql", &ask(RIGHT)).from_page("/").json_answer(200, &[], &format!(r#"{{"data":{{"login":{{"token":"{token}"}}}}}}"#)),
-        json("/graphql", r#"{"operationName":"orders","variables":{},"query":"query orders"}"#).with("authorization", &format!("Bearer {token}")).json_answer(200, &[], r#"{"data":{"orders":[]}}"#),
+        json("/graphql", &ask(WRONG)).from_page("/").json_answer(
+            200,
+            &[],
+            r#"{"errors":[{"message":"no"}],"data":null}"#,
+        ),
+        json("/graphql", &ask(RIGHT)).from_page("/").json_answer(
+            200,
+            &[],
+            &format!(r#"{{"data":{{"login":{{"token":"{token}"}}}}}}"#),
+        ),
+        json(
+            "/graphql",
+            r#"{"operationName":"orders","variables":{},"query":"query orders"}"#,
+        )
+        .with("authorization", &format!("Bearer {token}"))
+        .json_answer(200, &[], r#"{"data":{"orders":[]}}"#),
     ];
     let learned = learned(steps);
     has(
@@ -413,9 +551,18 @@ fn fields_that_say_nothing_are_told_apart_by_what_differs() {
     let body = |password| format!(r#"{{"a":"anna","b":"{password}"}}"#);
     let steps = vec![
         page("/").html(200, &[], "<div></div>"),
-        json("/rpc/open", &body(WRONG)).from_page("/").answered(401, &[], ""),
-        json("/rpc/open", &body(RIGHT)).from_page("/").json_answer(200, &["s=0123456789abcdef0123; HttpOnly"], "{}"),
+        json("/rpc/open", &body(WRONG))
+            .from_page("/")
+            .answered(401, &[], ""),
+        json("/rpc/open", &body(RIGHT)).from_page("/").json_answer(
+            200,
+            &["s=0123456789abcdef0123; HttpOnly"],
+            "{}",
+        ),
     ];
     let learned = learned(steps);
-    has(&learned, &["username = { json = \"/a\" }", "failure = { status = [401] }"]);
+    has(
+        &learned,
+        &["username = { json = \"/a\" }", "failure = { status = [401] }"],
+    );
 }

@@ -8,9 +8,13 @@ const LOGIN: &str = "<form method=post><input name=user><input name=password typ
 fn answers_that_cannot_be_told_apart_make_no_rule() {
     let steps = vec![
         page("/login").html(200, &["sid=aaaa1111bbbb2222cccc; HttpOnly"], LOGIN),
-        form("/login", &format!("user=anna&password={WRONG}")).sending("sid=aaaa1111bbbb2222cccc").to(302, "/", &[]),
+        form("/login", &format!("user=anna&password={WRONG}"))
+            .sending("sid=aaaa1111bbbb2222cccc")
+            .to(302, "/", &[]),
         page("/").html(200, &[], LOGIN),
-        form("/login", &format!("user=anna&password={RIGHT}")).sending("sid=aaaa1111bbbb2222cccc").to(302, "/", &[]),
+        form("/login", &format!("user=anna&password={RIGHT}"))
+            .sending("sid=aaaa1111bbbb2222cccc")
+            .to(302, "/", &[]),
         page("/").html(200, &[], "in"),
     ];
     let why = try_learn(steps).unwrap_err();
@@ -21,9 +25,17 @@ fn answers_that_cannot_be_told_apart_make_no_rule() {
 fn one_login_is_not_enough() {
     let opened = || page("/login").html(200, &[], LOGIN);
     let wrong = || form("/login", &format!("user=anna&password={WRONG}")).html(200, &[], LOGIN);
-    let right = || form("/login", &format!("user=anna&password={RIGHT}")).to(302, "/home", &["sid=aaaa1111bbbb2222cccc"]);
-    assert!(matches!(try_learn(vec![opened(), wrong()]), Err(Unlearned::NoRight(_))));
-    assert!(matches!(try_learn(vec![opened(), right()]), Err(Unlearned::NoWrong(_))));
+    let right = || {
+        form("/login", &format!("user=anna&password={RIGHT}")).to(302, "/home", &["sid=aaaa1111bbbb2222cccc"])
+    };
+    assert!(matches!(
+        try_learn(vec![opened(), wrong()]),
+        Err(Unlearned::NoRight(_))
+    ));
+    assert!(matches!(
+        try_learn(vec![opened(), right()]),
+        Err(Unlearned::NoWrong(_))
+    ));
     assert!(matches!(try_learn(vec![opened()]), Err(Unlearned::NoLogin)));
     assert!(matches!(try_learn(vec![]), Err(Unlearned::NoLogin)));
 }
@@ -32,24 +44,38 @@ fn one_login_is_not_enough() {
 fn the_order_of_the_two_does_not_matter() {
     let steps = vec![
         page("/login").html(200, &[], LOGIN),
-        form("/login", &format!("user=anna&password={RIGHT}")).to(302, "/home", &["sid=aaaa1111bbbb2222cccc; HttpOnly"]),
+        form("/login", &format!("user=anna&password={RIGHT}")).to(
+            302,
+            "/home",
+            &["sid=aaaa1111bbbb2222cccc; HttpOnly"],
+        ),
         page("/home").html(200, &[], "in"),
         page("/logout").to(302, "/login", &["sid=; Max-Age=0"]),
         form("/login", &format!("user=anna&password={WRONG}")).html(200, &[], LOGIN),
     ];
-    has(&learned(steps), &["success = { status = [302], location_not = \"/login**\", sets_cookie = \"sid\" }"]);
+    has(
+        &learned(steps),
+        &["success = { status = [302], location_not = \"/login**\", sets_cookie = \"sid\" }"],
+    );
 }
 
 #[test]
 fn a_login_by_get_is_told_and_makes_no_rule() {
     let steps = vec![
-        page("/login").html(200, &[], "<form><input name=user><input name=password type=password></form>"),
+        page("/login").html(
+            200,
+            &[],
+            "<form><input name=user><input name=password type=password></form>",
+        ),
         page(&format!("/login?user=anna&password={WRONG}")).html(200, &[], LOGIN),
         page(&format!("/login?user=anna&password={RIGHT}")).to(302, "/home", &["sid=aaaa1111bbbb2222cccc"]),
     ];
     let why = try_learn(steps).unwrap_err();
     assert!(matches!(why, Unlearned::ByGet(_)), "{why}");
-    assert!(!why.to_string().contains(WRONG) && !why.to_string().contains(RIGHT), "{why}");
+    assert!(
+        !why.to_string().contains(WRONG) && !why.to_string().contains(RIGHT),
+        "{why}"
+    );
 }
 
 #[test]
@@ -69,20 +95,31 @@ fn public_never_opens_what_only_somebody_signed_in_was_shown() {
         fetch("/files/b.css").file("text/css"),
         fetch("/files/c.js").file("text/javascript"),
         form("/login", &format!("user=anna&password={WRONG}")).html(200, &[], LOGIN),
-        form("/login", &format!("user=anna&password={RIGHT}")).to(302, "/home", &["sid=aaaa1111bbbb2222cccc; HttpOnly"]),
+        form("/login", &format!("user=anna&password={RIGHT}")).to(
+            302,
+            "/home",
+            &["sid=aaaa1111bbbb2222cccc; HttpOnly"],
+        ),
         page("/files/report").html(200, &[], "secret"),
         page("/logout").to(302, "/login", &["sid=; Max-Age=0"]),
     ];
     let learned = learned(steps);
-    has(&learned, &["public = [\"/files/a.css\", \"/files/b.css\", \"/files/c.js\"]"]);
+    has(
+        &learned,
+        &["public = [\"/files/a.css\", \"/files/b.css\", \"/files/c.js\"]"],
+    );
 }
 
 #[test]
 fn cookies_that_the_browser_brought_along_are_left_out() {
     let steps = vec![
         page("/login").sending("other_app=1").html(200, &[], LOGIN),
-        form("/login", &format!("user=anna&password={WRONG}")).sending("other_app=1").html(200, &[], LOGIN),
-        form("/login", &format!("user=anna&password={RIGHT}")).sending("other_app=1").to(302, "/home", &["sid=aaaa1111bbbb2222cccc; HttpOnly"]),
+        form("/login", &format!("user=anna&password={WRONG}"))
+            .sending("other_app=1")
+            .html(200, &[], LOGIN),
+        form("/login", &format!("user=anna&password={RIGHT}"))
+            .sending("other_app=1")
+            .to(302, "/home", &["sid=aaaa1111bbbb2222cccc; HttpOnly"]),
         page("/home").html(200, &[], "in"),
     ];
     let learned = learned(steps);

@@ -29,11 +29,27 @@ fn i12_passwords_are_dropped_when_they_are_recorded() {
     let steps = vec![
         page("/login").html(200, &[], login),
         // Shown again by the portal, and sent on in an address.
-        form("/login", &format!("u=anna&p={WRONG}")).html(200, &[], &format!("<input value='{WRONG}'>{login}")),
-        form("/login", &format!("u=anna&p={RIGHT}")).to(302, &format!("/home?p={RIGHT}"), &[&format!("remember={RIGHT}; HttpOnly")]),
-        page(&format!("/home?p={RIGHT}&x={RIGHT}")).from_page(&format!("/login?p={WRONG}")).html(200, &[], "in"),
-        json("/api", &format!(r#"{{"login":{{"user":"anna","password":"{RIGHT}"}}}}"#)).json_answer(200, &[], &format!(r#"{{"echo":"{RIGHT}"}}"#)),
-        page("/basic").with("authorization", &format!("Basic {basic}")).html(200, &[], "in"),
+        form("/login", &format!("u=anna&p={WRONG}")).html(
+            200,
+            &[],
+            &format!("<input value='{WRONG}'>{login}"),
+        ),
+        form("/login", &format!("u=anna&p={RIGHT}")).to(
+            302,
+            &format!("/home?p={RIGHT}"),
+            &[&format!("remember={RIGHT}; HttpOnly")],
+        ),
+        page(&format!("/home?p={RIGHT}&x={RIGHT}"))
+            .from_page(&format!("/login?p={WRONG}"))
+            .html(200, &[], "in"),
+        json(
+            "/api",
+            &format!(r#"{{"login":{{"user":"anna","password":"{RIGHT}"}}}}"#),
+        )
+        .json_answer(200, &[], &format!(r#"{{"echo":"{RIGHT}"}}"#)),
+        page("/basic")
+            .with("authorization", &format!("Basic {basic}"))
+            .html(200, &[], "in"),
     ];
     let recording = recorded(steps);
     for exchange in &recording.exchanges {
@@ -67,7 +83,11 @@ fn a_password_that_is_a_word_of_the_file_does_not_stand_in_its_values() {
     let steps = vec![
         page("/in").html(200, &[], login),
         form("/in", "action=go&user=anna&password=nope").html(200, &[], login),
-        form("/in", "action=go&user=anna&password=hunter2").to(302, "/home", &["sid=aaaa1111bbbb2222cccc; HttpOnly"]),
+        form("/in", "action=go&user=anna&password=hunter2").to(
+            302,
+            "/home",
+            &["sid=aaaa1111bbbb2222cccc; HttpOnly"],
+        ),
         page("/home").html(200, &[], "in"),
     ];
     lacks(&learned(steps), &["hunter2", "nope"]);
@@ -79,11 +99,25 @@ fn a_wrong_password_that_is_a_word_of_every_login_page_breaks_nothing() {
     for wrong in ["password", "wrong", "x"] {
         let steps = vec![
             page("/login").html(200, &[], login),
-            form("/login", &format!("user=anna&password={wrong}")).html(200, &[], &format!("<p>Your password is wrong.</p>{login}")),
-            form("/login", &format!("user=anna&password={RIGHT}")).to(302, "/home", &["sid=aaaa1111bbbb2222cccc; HttpOnly"]),
+            form("/login", &format!("user=anna&password={wrong}")).html(
+                200,
+                &[],
+                &format!("<p>Your password is wrong.</p>{login}"),
+            ),
+            form("/login", &format!("user=anna&password={RIGHT}")).to(
+                302,
+                "/home",
+                &["sid=aaaa1111bbbb2222cccc; HttpOnly"],
+            ),
             page("/home").html(200, &[], "in"),
         ];
         let learned = learned(steps);
-        has(&learned, &["username = { form = \"user\" }", "failure = { status = [200], body_contains = \"name=\\\"user\\\"\" }"]);
+        has(
+            &learned,
+            &[
+                "username = { form = \"user\" }",
+                "failure = { status = [200], body_contains = \"name=\\\"user\\\"\" }",
+            ],
+        );
     }
 }
