@@ -7,6 +7,7 @@ mod devices;
 mod drift;
 mod entry;
 mod exceptions;
+mod front;
 mod login;
 mod logout;
 mod machine;

@@ -127,6 +127,8 @@ pub struct Portal {
     pub identity_header: Option<HeaderName>,
     /// Put the upstream's own origin into `Origin` and `Referer`.
     pub rewrite_origin: bool,
+    /// Another proxy serves the portal and asks here who may pass (`mode = "forward-auth"`).
+    pub forward_auth: bool,
     /// Add the script that follows `Doorstep-Challenge` to the portal's HTML pages.
     pub step_up_script: bool,
 }

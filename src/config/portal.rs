@@ -77,6 +77,7 @@ pub(super) fn portal(
         .as_ref()
         .map_or(Some(None), |text| probes::who_am_i(reader, text).map(Some));
     let exempt = probes::exempt(reader, &text.exempt);
+    let forward_auth = mode(reader, text, listen);
     let (pass_cookies, session_cookies) = cookies?;
     Some(Portal {
         name: name?.unwrap_or(listen?.public_url.host().to_owned()),
@@ -97,6 +98,7 @@ pub(super) fn portal(
         identity_header: identity_header?,
         rewrite_origin: rewrite_origin?,
         step_up_script: text.step_up_script,
+        forward_auth: forward_auth?,
     })
 }
 
@@ -108,6 +110,33 @@ fn refuse_what_is_not_built(reader: &mut Reader<'_>, text: &PortalText) {
             reader.not_built("resume", &table.resume, Some(&off));
         }
     }
+}
+
+/// Whether another proxy serves the portal, and then what that needs.
+fn mode(reader: &mut Reader<'_>, text: &PortalText, listen: Option<&Listen>) -> Option<bool> {
+    let forward_auth = reader.value_or(text.mode.as_ref(), false, |word| match word {
+        "proxy" => Ok(false),
+        "forward-auth" => Ok(true),
+        other => Err(format!(
+            "{other:?} is not known; write \"proxy\" or \"forward-auth\""
+        )),
+    })?;
+    let Some(word) = text.mode.as_ref().filter(|_| forward_auth) else {
+        return Some(false);
+    };
+    if text.who_am_i.is_none() {
+        let what = "forward-auth needs [portal.who_am_i]: logins do not pass here, so only the portal can say who it is";
+        reader.refuse(word.span(), what);
+    }
+    if listen.is_some_and(|listen| listen.trusted_proxies.is_empty()) {
+        let what = "forward-auth needs [listen] trusted_proxies: only a proxy that they name is answered";
+        reader.refuse(word.span(), what);
+    }
+    if text.step_up_script {
+        let what = "step_up_script does nothing in forward-auth mode: the portal's pages do not pass here";
+        reader.refuse(word.span(), what);
+    }
+    Some(true)
 }
 
 fn parse_name(text: &str) -> Result<String, String> {

@@ -71,6 +71,7 @@ pub(super) struct PortalText {
     pub resume: Known,
     #[serde(default)]
     pub step_up_script: bool,
+    pub mode: Option<Text>,
 }
 
 /// An entry of `public` or `logout`: a path alone, or a table.

@@ -68,7 +68,9 @@ A story for a minute, with the portal and the phones side by side:
   3. Wrong key   Type 000000. It is refused, and the page says how many tries are left.
   4. Right key   Type the key that ticks on Bob's phone, or let an SMS come and type its token. You are
                  where you were going.
-  5. Deep link   Sign out, then open {gateway}{DEEP_LINK}
+  5. Push        Sign out. On the phones page press Add a phone on Bob's phone, add it there, and
+                 sign in as Bob again: type the two digits on his phone page and swipe.
+  6. Deep link   Sign out, then open {gateway}{DEEP_LINK}
                  and sign in again: after the second factor that page opens.
 
 "

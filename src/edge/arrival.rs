@@ -4,11 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderValue, Method};
 use pingora::proxy::Session;
 
-use super::client::{asker, client_address};
+use super::client::{asker, client_address, is_trusted};
+use super::front::host_of;
 use super::hygiene::{HeadSize, Unclean, check_headers, check_raw_head, check_size};
 use crate::access::{Settings, session_cookie_name};
 use crate::gate::Asker;
@@ -17,6 +18,7 @@ use crate::secret::{SessionToken, random_bytes};
 use crate::vault::BrowserCookies;
 
 /// A request whose head can be read in one way only.
+#[derive(Clone)]
 pub struct Arrival {
     /// The settings that hold for this request, reloads notwithstanding.
     pub settings: Arc<Settings>,
@@ -36,6 +38,8 @@ pub struct Arrival {
     pub authorization: Option<HeaderValue>,
     /// The Set-Cookie lines that its answer carries, whatever it is: an approval was collected on the way.
     pub collected: Vec<String>,
+    /// Whether a trusted proxy sent it.
+    pub is_by_proxy: bool,
     /// Whether it wants to become something else, such as a WebSocket.
     pub is_upgrade: bool,
 }
@@ -63,14 +67,24 @@ impl Arrival {
         } else {
             check_size(head.raw_path(), &head.headers, most)?;
         }
-        let authority = head.uri.authority().map(http::uri::Authority::as_str);
-        check_headers(&head.headers, authority, &listen.public_url, !http1)?;
-        let target = Target::parse(head.raw_path())
-            .map_err(|_| Unclean::Bad("the target is not a path, or holds control bytes"))?;
         let peer = session
             .client_addr()
             .and_then(|address| address.as_inet())
             .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), std::net::SocketAddr::ip);
+        let is_by_proxy = is_trusted(peer, &listen.trusted_proxies);
+        let authority = head.uri.authority().map(http::uri::Authority::as_str);
+        let path = String::from_utf8_lossy(head.raw_path());
+        let path = path.split('?').next().unwrap_or_default();
+        match host_of(&settings.config, path, is_by_proxy, &head.headers) {
+            None => check_headers(&head.headers, authority, &listen.public_url, !http1)?,
+            Some(host) => {
+                let mut headers = head.headers.clone();
+                headers.insert(HOST, host.clone());
+                check_headers(&headers, None, &listen.public_url, !http1)?;
+            }
+        }
+        let target = Target::parse(head.raw_path())
+            .map_err(|_| Unclean::Bad("the target is not a path, or holds control bytes"))?;
         Ok(Self {
             request_id: request_id(),
             method: head.method.clone(),
@@ -79,6 +93,7 @@ impl Arrival {
             cookies: BrowserCookies::split(head.headers.get_all(COOKIE).iter().map(|value| value.as_bytes())),
             authorization: head.headers.get(AUTHORIZATION).cloned(),
             collected: Vec::new(),
+            is_by_proxy,
             is_upgrade: session.as_downstream().is_upgrade_req(),
             target,
             settings,

@@ -11,9 +11,8 @@ use crate::gate::Asker;
 /// The client's address (I11): the peer's, unless the peer is a trusted proxy; then the right-most address
 /// of X-Forwarded-For that is not itself trusted.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let peer = peer.to_canonical();
-    if !is_trusted(&peer) {
+    if !is_trusted(peer, trusted) {
         return peer;
     }
     let mut furthest = peer;
@@ -28,11 +27,17 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
             return furthest;
         };
         furthest = address;
-        if !is_trusted(&address) {
+        if !is_trusted(address, trusted) {
             return address;
         }
     }
     furthest
+}
+
+/// Whether forwarding headers are believed from this address.
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 /// An address as proxies write it: bare, with a port, or in brackets.

@@ -16,6 +16,8 @@ use crate::access::Visitor;
 
 /// The longest body of a request to an own page.
 const BODY_LIMIT: usize = 64 * 1024;
+/// How long a longer one may take at least: 8 MiB over a slow line.
+const LONG_BODY_TIME: Duration = Duration::from_secs(180);
 
 /// Why a request's body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,11 @@ pub async fn read_body(
         }
         Ok(Ok(body.freeze()))
     };
-    tokio::time::timeout(time, read)
+    let patience = match limit > BODY_LIMIT {
+        true => LONG_BODY_TIME.max(time),
+        false => time,
+    };
+    tokio::time::timeout(patience, read)
         .await
         .unwrap_or(Ok(Err(BodyRefused::TooSlow)))
 }

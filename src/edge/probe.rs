@@ -65,8 +65,21 @@ impl Door {
         jar: &Jar,
         authorization: Option<HeaderValue>,
     ) -> Saying {
+        let path = probe.path.split('?').next().unwrap_or_default();
+        self.ask_with(arrival, probe, jar.header(path), authorization)
+            .await
+    }
+
+    /// Asks whose session a Cookie header stands for.
+    pub(super) async fn ask_with(
+        &self,
+        arrival: &Arrival,
+        probe: &WhoAmI,
+        cookie: Option<String>,
+        authorization: Option<HeaderValue>,
+    ) -> Saying {
         let path = probe.path.split('?').next().unwrap_or_default().to_owned();
-        match self.try_asking(arrival, probe, jar, &path, authorization).await {
+        match self.try_asking(arrival, probe, cookie, authorization).await {
             Ok((named, lines)) => {
                 self.door.metrics.probed(match named {
                     Named::Somebody(_) => "somebody",
@@ -91,8 +104,7 @@ impl Door {
         &self,
         arrival: &Arrival,
         probe: &WhoAmI,
-        jar: &Jar,
-        path: &str,
+        cookie: Option<String>,
         authorization: Option<HeaderValue>,
     ) -> pingora::Result<(Named, Vec<String>)> {
         let config = &arrival.settings.config;
@@ -103,7 +115,7 @@ impl Door {
         let said = Said {
             client: arrival.client,
             identity: None,
-            cookie: jar.header(path),
+            cookie,
             authorization,
             overrides: false,
         };

@@ -15,10 +15,10 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::answer;
 use super::door::Door;
-use super::door::set_cookie;
 use super::live::{SLOT, Slot};
 use super::pace::PACE;
 use super::passage::Passage;
+use super::refuse::set_cookie;
 use super::step_up::StepUp;
 use super::upstream::Upstream;
 use crate::gate::Asker;

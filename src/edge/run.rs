@@ -18,7 +18,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::connections::{AtTheDoor, Connections};
 use super::door::Door;
-use super::front::Front;
+use super::entrance::Entrance;
+use super::front::Identities;
 use super::live::Stop;
 use super::ops::OpsHooks;
 use super::proxy::{Guarded, Hooks};
@@ -67,6 +68,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         upstream: Arc::clone(&upstream),
         connector: Connector::new(Some(ConnectorOptions::from_server_conf(&conf))),
         stop: Arc::clone(&stop),
+        identities: Identities::default(),
     });
     background.spawn(start::keep_up(Arc::clone(&doorstep)));
     background.spawn({
@@ -92,11 +94,11 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         proxy: Arc::new(proxy),
         door,
     };
-    let front = Front {
+    let entrance = Entrance {
         guarded: Arc::new(guarded),
         connections: Arc::clone(&connections),
     };
-    let mut public_service = Service::new("public".into(), front);
+    let mut public_service = Service::new("public".into(), entrance);
     public_service.set_connection_filter(Arc::new(AtTheDoor {
         connections,
         doorstep: Arc::clone(&doorstep),

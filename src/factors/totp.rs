@@ -60,6 +60,30 @@ mod tests {
     }
 
     #[test]
+    fn the_keys_are_those_of_rfc_4226() {
+        // RFC 4226, appendix D: by counter, which here is the time's step.
+        let six = TotpShape { digits: 6, ..SHAPE };
+        for (counter, key) in [
+            "755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871",
+            "520489",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let step = u64::try_from(counter).unwrap();
+            let seconds = 30 * i64::try_from(counter).unwrap();
+            assert_eq!(check(&secret(), six, key, at(seconds)), Some(step), "{counter}");
+            let twenty = TotpShape { period: 20, ..six };
+            let seconds = 20 * i64::try_from(counter).unwrap();
+            assert_eq!(
+                check(&secret(), twenty, key, at(seconds)),
+                Some(step),
+                "{counter}"
+            );
+        }
+    }
+
+    #[test]
     fn g6_a_key_counts_within_the_skew_and_never_beyond() {
         let skew = TotpShape { skew: 1, ..SHAPE };
         for (seconds, counts) in [(29, true), (59, true), (89, true), (90, false), (150, false)] {

@@ -108,6 +108,18 @@ impl<'a> Classing<'a> {
         self.unnamed()
     }
 
+    /// As [`Self::class`], where nobody sees the body.
+    pub(super) fn class_unread(&self) -> Route {
+        if self.rules.logins.iter().all(|rule| self.place(rule) == Fit::No) {
+            return self.class();
+        }
+        if self.target.is_plain() && !self.has_two_readings() {
+            Route::LoginPage
+        } else {
+            Route::Ambiguous
+        }
+    }
+
     /// What no rule names. Where such requests are forwarded for strangers, only those are that change nothing:
     /// any other could be a login that no rule knows.
     fn unnamed(&self) -> Route {
@@ -322,7 +334,19 @@ impl<'a> Classing<'a> {
         fields.into_iter().flatten().any(Fields::has_odd_names) || self.carries_a_session()
     }
 
-    fn carries_a_session(&self) -> bool {
+    /// Whether the path has a parameter that can carry a session (`;jsessionid=…`), however it is written.
+    pub(super) fn path_carries_a_session(&self) -> bool {
+        let path = self.target.path().to_ascii_lowercase().replace("%3b", ";");
+        path.split(';').skip(1).any(|parameter| {
+            let name = parameter.split(['=', '/', '%']).next().unwrap_or_default();
+            self.rules
+                .session_parameters
+                .iter()
+                .any(|known| same_name(name, known))
+        })
+    }
+
+    pub(super) fn carries_a_session(&self) -> bool {
         let can_carry = |name: &str| {
             let parameters = self.rules.session_parameters.iter().map(String::as_str);
             let cookies = &self.rules.session_cookies;

@@ -107,7 +107,7 @@ async fn page(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
         name: &employee.standing.name,
         firm: &employee.standing.firm.name,
         factors: factor_rows(&employee),
-        may_add_phone: employee.standing.firm.policy.allows(FactorKind::Push),
+        may_add_phone: employee.standing.firm.policy.allows(FactorKind::Push) && desk.asks_own_phones(),
         may_add: employee.standing.firm.policy.allows(FactorKind::Totp),
         codes: match employee.standing.firm.policy.allows(FactorKind::RecoveryCode) {
             true => Some(desk.door.directory.recovery_codes_left(&holder.login).await?),

@@ -14,7 +14,7 @@ use super::refusal::Stop;
 use super::{CHALLENGE, Told, proof, told};
 use crate::access::{Doorstep, Entry, LiveSession, Settings, Visitor, Who};
 use crate::clock::Timestamp;
-use crate::config::UnknownEmployee;
+use crate::config::{Portal, UnknownEmployee};
 use crate::directory::Actor;
 use crate::factors::browser::browser;
 use crate::factors::collect::Collected;
@@ -22,6 +22,7 @@ use crate::gate::decide::{is_remembered, still_stands};
 use crate::gate::policy::PasswordSuffices;
 use crate::gate::{Asker, EmployeeStanding};
 use crate::sessions::{Holder, Level};
+use crate::vault::BrowserCookies;
 
 /// One request for an own address.
 pub(super) struct Desk {
@@ -34,6 +35,8 @@ pub(super) struct Desk {
     changes: bool,
     /// The browser that asks, roughly.
     pub browser: String,
+    /// In forward-auth mode: the names of the portal's session cookies, which the browser holds itself.
+    pub portal_cookies: Vec<String>,
 }
 
 /// What lies before somebody at the challenge.
@@ -69,10 +72,11 @@ impl FromRequestParts<Arc<Doorstep>> for Desk {
         Ok(Self {
             visitor: visitor.clone(),
             door: door.clone(),
-            settings,
             json: body::wants_json(&parts.headers),
             changes: !parts.method.is_safe(),
             browser: browser_of(&parts.headers),
+            portal_cookies: portal_cookies(&settings.config.portal, &parts.headers),
+            settings,
         })
     }
 }
@@ -212,6 +216,19 @@ impl Desk {
 fn browser_of(headers: &http::HeaderMap) -> String {
     let agent = headers.get(http::header::USER_AGENT);
     browser(agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default())
+}
+
+fn portal_cookies(portal: &Portal, headers: &http::HeaderMap) -> Vec<String> {
+    if !portal.forward_auth {
+        return Vec::new();
+    }
+    let lines = headers.get_all(http::header::COOKIE).iter();
+    let cookies = BrowserCookies::split(lines.map(http::HeaderValue::as_bytes));
+    let names = cookies.of_the_portal().map(|(name, _)| name);
+    names
+        .filter(|name| portal.rules.is_session_cookie(name))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Whether a session's second factor is verified, under the policy that the firm has now.

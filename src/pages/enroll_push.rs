@@ -15,11 +15,12 @@ use super::Told;
 use super::confirm::{ConfirmField, Unconfirmed};
 use super::desk::Desk;
 use super::enroll_totp::qr_code;
+use super::first_factor::{OtherWay, other_ways};
 use super::layout::{self, Shell};
 use super::moment::{Moment, in_words};
 use super::refusal::Stop;
 use crate::access::LiveSession;
-use crate::gate::FactorKind;
+use crate::gate::{FactorKind, Policy};
 use crate::secret::{Purpose, random_bytes};
 use crate::sessions::{Allowance, Holder, Limit, LimitKey};
 
@@ -44,6 +45,8 @@ struct EnrolPage<'a> {
     later: Option<Moment>,
     /// What confirms the change; `None` where adding is also proving.
     proof: Option<ConfirmField>,
+    /// What else may be set up, where it is the first.
+    others: Vec<OtherWay>,
 }
 
 struct Made {
@@ -137,6 +140,7 @@ async fn count(desk: &Desk) -> Answer {
 
 /// Somebody who may add a phone to what is their own.
 struct Enrolling<'a> {
+    policy: Policy,
     session: &'a LiveSession,
     holder: &'a Holder,
     /// By a one-time passcode, so that there is nothing to confirm it with.
@@ -149,14 +153,23 @@ impl<'a> Enrolling<'a> {
         let Some(standing) = desk.door.directory.standing(&holder.login).await? else {
             return Err(Told::NotKnown.into());
         };
-        if !standing.firm.policy.allows(FactorKind::Push) {
+        let policy = standing.firm.policy;
+        if !policy.allows(FactorKind::Push) || !desk.asks_own_phones() {
             return Err(Stop::FactorNotAllowed);
         }
         Ok(Self {
+            policy,
             session,
             holder,
             first,
         })
+    }
+
+    fn others(&self, desk: &Desk) -> Vec<OtherWay> {
+        match self.first {
+            true => other_ways(desk, &self.policy, "/.doorstep/enroll/push"),
+            false => Vec::new(),
+        }
     }
 
     /// The page that asks, with the field that confirms.
@@ -171,6 +184,7 @@ impl<'a> Enrolling<'a> {
             made: None,
             later: None,
             proof,
+            others: self.others(desk),
         };
         Ok(match &page.proof {
             Some(proof) => proof.answer(&page),
@@ -185,6 +199,7 @@ impl<'a> Enrolling<'a> {
             made,
             later,
             proof: None,
+            others: self.others(desk),
         };
         Ok(layout::page(status, &page))
     }

@@ -16,6 +16,7 @@ use super::Told;
 use super::body::Fields;
 use super::confirm::{ConfirmField, Unconfirmed};
 use super::desk::Desk;
+use super::first_factor::{OtherWay, other_ways};
 use super::layout::{self, Shell};
 use super::refusal::Stop;
 use crate::access::LiveSession;
@@ -61,6 +62,8 @@ pub(super) struct EnrolPage<'a> {
     pub suspended: Option<String>,
     /// What confirms the change; `None` where adding is also proving.
     pub proof: Option<ConfirmField>,
+    /// What else may be set up, where it is the first.
+    pub others: Vec<OtherWay>,
 }
 
 /// GET `enroll/totp`.
@@ -209,6 +212,11 @@ impl<'a> Enrolling<'a> {
         } else {
             Some(desk.confirm_field(self.session, refused).await?)
         };
+        let policy = &self.employee.standing.firm.policy;
+        let others = match self.first {
+            true => other_ways(desk, policy, "/.doorstep/enroll/totp"),
+            false => Vec::new(),
+        };
         let title = error.map_or("Add an authenticator app", |_| "Not added yet");
         let page = EnrolPage {
             shell: Shell::new(desk.portal(), title),
@@ -221,6 +229,7 @@ impl<'a> Enrolling<'a> {
             error,
             suspended: suspended.map(crate::directory::Phone::masked),
             proof,
+            others,
         };
         match &page.proof {
             Some(proof) if error.is_none() => Ok(proof.answer(&page)),
@@ -354,6 +363,10 @@ pub(super) fn sample(portal: &str, error: Option<&str>) -> http::Response<Bytes>
         error,
         suspended: Some("+1 ••• ••• 0102".into()),
         proof: None,
+        others: vec![OtherWay {
+            href: "/.doorstep/enroll/push",
+            words: "Add a phone that is asked instead",
+        }],
     };
     layout::page(StatusCode::OK, &page)
 }

@@ -37,10 +37,19 @@ impl Desk {
         } else {
             layout::see_other(&login)
         };
-        match HeaderValue::from_str(&self.door.clear_session_cookie()) {
-            Ok(value) => drop(response.headers_mut().append(header::SET_COOKIE, value)),
-            Err(_) => tracing::error!("the session cookie's name cannot be put into a header"),
+        let portals = self.portal_cookies.iter().map(|name| removal(name));
+        for cookie in std::iter::once(self.door.clear_session_cookie()).chain(portals) {
+            match HeaderValue::from_str(&cookie) {
+                Ok(value) => drop(response.headers_mut().append(header::SET_COOKIE, value)),
+                Err(_) => tracing::error!("a session cookie's name cannot be put into a header"),
+            }
         }
         response
     }
+}
+
+/// Takes a cookie of the portal's back that the browser holds itself (forward-auth mode).
+fn removal(name: &str) -> String {
+    let cookie = cookie::Cookie::build((name.to_owned(), "")).path("/");
+    cookie.removal().build().to_string()
 }

@@ -12,6 +12,7 @@ mod confirm;
 mod desk;
 mod enroll_push;
 mod enroll_totp;
+mod first_factor;
 mod layout;
 mod logout;
 mod lost_phone;

@@ -14,6 +14,8 @@ mod public_address;
 mod signature;
 #[cfg(test)]
 pub mod simulators;
+#[cfg(test)]
+mod table_tests;
 mod template;
 mod token;
 mod twilio;

@@ -27,8 +27,15 @@ pub fn about(entry: &AuditEntry) -> Option<Words> {
         "factor.added" => format!("A second factor{kind} was added for {who}"),
         "factor.removed" => format!("A second factor{kind} of {who} was removed"),
         "factor.locked" => format!("The tokens of {who} are locked after wrong ones"),
+        "push.reported" => format!("A sign-in as {who} was reported on their phone as none of theirs"),
+        "device.forgotten" => format!("A remembered device of {who} was forgotten"),
+        "employee.added" => format!("{who} was added to {firm}"),
+        "employee.removed" => format!("{who} was removed from {firm}"),
+        "firm.changed" => format!("The policy of {firm} was changed"),
+        "firm.break_glass" => format!("{firm} is let in on passwords for a while (break-glass)"),
         "employee.reset" => format!("The second factor of {who} was reset"),
         "employee.changed" if changes(entry, "phone") => format!("The phone number of {who} was changed"),
+        "employee.changed" if changes(entry, "role") => format!("The role of {who} was changed"),
         "employee.changed" if changes(entry, "phone_suspended") => {
             format!("The phone number of {who} was confirmed")
         }

@@ -32,6 +32,15 @@ impl BrowserCookies {
         Self { pairs }
     }
 
+    /// The pairs that are not Doorstep's own.
+    pub fn of_the_portal(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self
+            .pairs
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        pairs.filter(|(name, _)| !is_own(name))
+    }
+
     /// The one value of this name; `None` where there is none or more than one ("twice: neither counts"),
     /// also in a spelling that a browser or server may take for it, such as with white space before it.
     pub fn only(&self, name: &str) -> Option<&str> {

@@ -19,5 +19,6 @@ mod sealed;
 pub use bound::{Bound, Credential};
 pub use browser::BrowserCookies;
 pub use jar::{Changes, Jar};
+pub use name::is_own as is_own_cookie;
 pub use part::{Parted, part};
 pub use sealed::{Vault, Waiting};

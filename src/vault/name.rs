@@ -13,7 +13,7 @@ const OWN: [&str; 4] = [
 ];
 
 /// Whether a name is one of Doorstep's own, in any spelling that might be taken for it.
-pub(super) fn is_own(name: &str) -> bool {
+pub fn is_own(name: &str) -> bool {
     OWN.iter().any(|own| alike(name, own))
 }
 

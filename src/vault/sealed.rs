@@ -33,6 +33,9 @@ pub struct Vault {
     /// The portal changed its session outside a login: who-am-I is asked before this is used again (I4).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unproven: bool,
+    /// In forward-auth mode: a digest of the portal session under which this one began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub portal: Option<String>,
 }
 
 /// What of a withheld answer is released after the second factor.

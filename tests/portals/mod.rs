@@ -11,6 +11,7 @@ mod chromium_django;
 mod chromium_learn;
 mod chromium_step_up;
 mod fixtures;
+mod forward_auth;
 mod learn;
 mod lesson;
 mod rules;

@@ -2,6 +2,7 @@
 //! vault, who gets in without a second factor, what happens when something is down, and the holes.
 
 mod doors;
+mod front;
 mod pages;
 mod risks;
 mod vendors;
@@ -58,10 +59,13 @@ pub fn explanation(config: &Config) -> Vec<Part> {
 fn placement(config: &Config) -> Vec<String> {
     let listen = &config.listen;
     let portal = &config.portal;
-    let mut say = vec![format!(
-        "doorstep listens on {} as {} and forwards to the portal at {}.",
-        listen.address, listen.public_url, portal.upstream.origin
-    )];
+    let mut say = match portal.forward_auth {
+        true => front::placement(config),
+        false => vec![format!(
+            "doorstep listens on {} as {} and forwards to the portal at {}.",
+            listen.address, listen.public_url, portal.upstream.origin
+        )],
+    };
     say.push(match &listen.tls {
         Some(tls) => format!(
             "It ends TLS itself, with the certificate {}.",
@@ -164,8 +168,13 @@ fn open(config: &Config) -> Vec<String> {
 }
 
 fn signing_in(config: &Config) -> Vec<String> {
-    let mut say: Vec<String> = config.portal.rules.logins.iter().flat_map(login).collect();
-    say.extend(doors::identity(config));
+    let mut say: Vec<String> = match config.portal.forward_auth {
+        true => front::signing_in(config),
+        false => config.portal.rules.logins.iter().flat_map(login).collect(),
+    };
+    if !config.portal.forward_auth {
+        say.extend(doors::identity(config));
+    }
     let limits = &config.limits;
     say.push(format!(
         "After {} wrong passwords for one login in {}, or {} from one address in {}, the answer is 429.",
@@ -267,6 +276,9 @@ fn login(rule: &LoginRule) -> Vec<String> {
 }
 
 fn cookies(config: &Config) -> Vec<String> {
+    if config.portal.forward_auth {
+        return front::cookies();
+    }
     let rules = &config.portal.rules;
     let pass: Vec<&str> = rules.pass_cookies.iter().map(|glob| glob.as_str()).collect();
     let mut say = vec![match pass.is_empty() {

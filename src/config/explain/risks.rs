@@ -42,6 +42,7 @@ pub(super) fn holes(config: &Config) -> Vec<String> {
                 .into(),
         );
     }
+    say.extend(super::front::holes(config));
     say.extend(super::doors::holes(config));
     say.push(format!(
         "doorstep's own pages share the origin {} with the portal's: a script on the portal's pages could read and drive them.",

@@ -9,13 +9,31 @@ use axum::response::{IntoResponse, Response};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
-    img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Where the page is, and what it may do.
+#[derive(Clone)]
+pub(super) struct Guard {
+    own: SocketAddr,
+    policy: HeaderValue,
+}
+
+impl Guard {
+    /// For the page at `own`, one of whose buttons leads to the phone page at `gateway`.
+    pub(super) fn new(own: SocketAddr, gateway: SocketAddr) -> Self {
+        let policy = format!(
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
+             form-action 'self' http://{gateway}; base-uri 'none'; frame-ancestors 'none'"
+        );
+        Self {
+            own,
+            policy: HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'")),
+        }
+    }
+}
 
 /// Refuses a Host that is not ours (another site's name that was pointed here), and changes that another
 /// site's page sends.
-pub(super) async fn own_pages_only(State(own): State<SocketAddr>, request: Request, next: Next) -> Response {
-    let Some(host) = own_host(request.headers(), own) else {
+pub(super) async fn own_pages_only(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let Some(host) = own_host(request.headers(), guard.own) else {
         return (
             StatusCode::MISDIRECTED_REQUEST,
             "Open this page by its own address.\n",
@@ -32,7 +50,7 @@ pub(super) async fn own_pages_only(State(own): State<SocketAddr>, request: Reque
     let mut answer = next.run(request).await;
     let headers = answer.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::CONTENT_SECURITY_POLICY, guard.policy);
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),

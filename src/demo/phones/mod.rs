@@ -3,9 +3,9 @@
 mod guard;
 mod inbox;
 mod page;
+mod push;
 mod view;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub struct Phones {
 
 /// The page, the same as JSON, and the switches; for this computer's own pages only.
 pub fn router(phones: Phones) -> Router {
-    let own: SocketAddr = phones.addresses.phones;
+    let guard = guard::Guard::new(phones.addresses.phones, phones.addresses.gateway);
     Router::new()
         .route("/", get(page::show))
         .route("/state.json", get(page::state))
@@ -45,7 +45,8 @@ pub fn router(phones: Phones) -> Router {
             "/phones.js",
             get(|| text("text/javascript; charset=utf-8", SCRIPT)),
         )
-        .layer(axum::middleware::from_fn_with_state(own, guard::own_pages_only))
+        .route("/people/{login}/phone", post(push::open))
+        .layer(axum::middleware::from_fn_with_state(guard, guard::own_pages_only))
         .with_state(Arc::new(phones))
 }
 

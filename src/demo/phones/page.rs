@@ -19,6 +19,7 @@ use crate::directory::ChangeRefused;
 struct Page {
     view: View,
     portal: String,
+    phone_page: String,
 }
 
 pub(super) async fn show(State(phones): State<Arc<Phones>>) -> Response {
@@ -29,6 +30,7 @@ pub(super) async fn show(State(phones): State<Arc<Phones>>) -> Response {
     let page = Page {
         view,
         portal: format!("http://{}/", phones.addresses.gateway),
+        phone_page: phones.phone_page(),
     };
     match page.render() {
         Ok(html) => Html(html).into_response(),
@@ -63,7 +65,7 @@ pub(super) async fn switch(
     }
 }
 
-fn unavailable(error: &anyhow::Error) -> Response {
+pub(super) fn unavailable(error: &anyhow::Error) -> Response {
     (
         StatusCode::SERVICE_UNAVAILABLE,
         format!("Not right now: {error:#}\n"),

@@ -1,5 +1,7 @@
 //! The phones page: who may open it, and what it says.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::routing::{get, post};
@@ -14,7 +16,8 @@ use crate::demo::workspace::Workspace;
 use crate::secret::{KeyRing, random_id};
 
 fn guarded() -> Router {
-    let own = SocketAddr::from(([127, 0, 0, 1], 9000));
+    let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    let own = guard::Guard::new(at(9000), at(8080));
     Router::new()
         .route("/", get(|| async { "keys" }))
         .route("/switch", post(|| async { "switched" }))
@@ -121,13 +124,13 @@ async fn a_phone_shows_its_own_messages_newest_first_and_skips_half_a_line() {
     std::fs::remove_file(&path).unwrap();
 
     let now = Timestamp(1_795_533_000_000);
-    let shown = serde_json::json!(phone(bob, &messages, now));
+    let shown = serde_json::json!(phone(bob, Vec::new(), &messages, now));
     assert_eq!(shown["messages"][0]["token"], "333333");
     assert_eq!(shown["messages"][1]["token"], "111111");
     assert_eq!(shown["messages"].as_array().unwrap().len(), 2);
     assert_eq!(shown["key"]["key"], bob.key.as_ref().unwrap().at(now).0);
     assert_eq!(shown["login"], "bob@corp-b.example");
-    let bella = serde_json::json!(phone(bella, &messages, now));
+    let bella = serde_json::json!(phone(bella, Vec::new(), &messages, now));
     assert!(bella["key"].is_null());
     assert_eq!(bella["messages"][0]["token"], "222222");
 }
@@ -173,12 +176,16 @@ async fn played() -> (Router, Workspace) {
     (router(phones), workspace)
 }
 
-async fn asked(router: &Router, path: &str) -> String {
+async fn asked_for(router: &Router, path: &str) -> axum::response::Response {
     let request = Request::get(path)
         .header("host", "127.0.0.1:9000")
         .body(Body::empty())
         .unwrap();
-    let answer = router.clone().oneshot(request).await.unwrap();
+    router.clone().oneshot(request).await.unwrap()
+}
+
+async fn asked(router: &Router, path: &str) -> String {
+    let answer = asked_for(router, path).await;
     assert_eq!(answer.status(), StatusCode::OK, "{path}");
     String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
@@ -237,4 +244,32 @@ async fn the_page_shows_everybody_and_the_messages_text_is_escaped() {
     }
     assert!(page.contains("data-copy=\"1234\""));
     assert!(!page.contains("<b>1234"), "a message is text");
+}
+
+#[tokio::test]
+async fn a_click_adds_the_phone_page_to_a_person_and_a_code_works_once() {
+    let (router, _workspace) = played().await;
+    let open = async |login: &str| {
+        let request = Request::post(format!("/people/{login}/phone"))
+            .header("host", "127.0.0.1:9000")
+            .header("origin", "http://127.0.0.1:9000")
+            .body(Body::empty())
+            .unwrap();
+        router.clone().oneshot(request).await.unwrap()
+    };
+    let answer = open("bob@corp-b.example").await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let location = answer.headers()[header::LOCATION].to_str().unwrap();
+    let code = location
+        .strip_prefix("http://127.0.0.1:8080/.doorstep/phone/#enrol=")
+        .unwrap();
+    assert_eq!(code.len(), 22);
+    assert_eq!(open("eve@corp-b.example").await.status(), StatusCode::NOT_FOUND);
+    let policy = asked_for(&router, "/").await.headers()[header::CONTENT_SECURITY_POLICY].clone();
+    assert!(
+        policy
+            .to_str()
+            .unwrap()
+            .contains("form-action 'self' http://127.0.0.1:8080;")
+    );
 }

@@ -7,6 +7,7 @@ use super::inbox::{self, Message};
 use super::{Person, Phones};
 use crate::clock::Timestamp;
 use crate::demo::seed::FIRMS;
+use crate::gate::Login;
 
 /// How many messages a phone shows.
 const SHOWN: usize = 3;
@@ -36,6 +37,8 @@ pub(super) struct PhoneView {
     pub(super) role: &'static str,
     pub(super) number: &'static str,
     pub(super) key: Option<KeyView>,
+    /// Phones that are asked to approve, by name.
+    pub(super) devices: Vec<String>,
     /// Newest first.
     pub(super) messages: Vec<Message>,
 }
@@ -75,12 +78,17 @@ impl Phones {
                 .firm(&firm.firm_id()?)
                 .await?
                 .context("no such firm")?;
-            let of_firm = self.people.iter().filter(|person| person.firm == firm);
+            let mut phones = Vec::new();
+            for person in self.people.iter().filter(|person| person.firm == firm) {
+                let devices = self.directory.devices(&Login::parse(person.login)?).await?;
+                let devices = devices.into_iter().map(|device| device.name).collect();
+                phones.push(phone(person, devices, &messages, now));
+            }
             firms.push(FirmView {
                 id: firm.id,
                 two_factor: found.two_factor.asks(now),
                 name: found.name,
-                phones: of_firm.map(|person| phone(person, &messages, now)).collect(),
+                phones,
             });
         }
         Ok(View { now, firms })
@@ -88,7 +96,12 @@ impl Phones {
 }
 
 /// One person's phone.
-pub(super) fn phone(person: &Person, messages: &[Message], now: Timestamp) -> PhoneView {
+pub(super) fn phone(
+    person: &Person,
+    devices: Vec<String>,
+    messages: &[Message],
+    now: Timestamp,
+) -> PhoneView {
     let own = messages.iter().filter(|message| message.to == person.phone);
     PhoneView {
         login: person.login,
@@ -104,6 +117,7 @@ pub(super) fn phone(person: &Person, messages: &[Message], now: Timestamp) -> Ph
                 left,
             }
         }),
+        devices,
         messages: own.take(SHOWN).cloned().collect(),
     }
 }

@@ -5,6 +5,7 @@ mod confirmations;
 mod crowds;
 mod guards;
 mod locks;
+mod machine;
 mod provider_pushes;
 mod providers;
 mod pushes;

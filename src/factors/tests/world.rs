@@ -356,6 +356,7 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             identity_header: None,
             rewrite_origin: false,
             step_up_script: false,
+            forward_auth: false,
         },
         directory: DirectorySettings {
             url: Redacted::new(url.to_owned()),

@@ -19,7 +19,7 @@ use crate::factors::normalise::Typed;
 use crate::pages::Told;
 use crate::sessions::Level;
 
-const CONFIRM: &str = "/.doorstep/admin/confirm";
+pub(super) const CONFIRM: &str = "/.doorstep/admin/confirm";
 /// Where a one-time passcode leads.
 const ENROL: &str = "/.doorstep/enroll/totp";
 
@@ -59,14 +59,20 @@ async fn page(desk: &Desk, uri: &http::Uri) -> Answer {
     desk.confirm_page(session, next, Problem::None, sent).await
 }
 
-enum Problem {
+pub(super) enum Problem {
     None,
     Words(StatusCode, &'static str, String),
     Again(StatusCode, &'static str, String, u64),
 }
 
 impl Desk {
-    async fn confirm_page(&self, session: &LiveSession, next: &str, problem: Problem, sent: bool) -> Answer {
+    pub(super) async fn confirm_page(
+        &self,
+        session: &LiveSession,
+        next: &str,
+        problem: Problem,
+        sent: bool,
+    ) -> Answer {
         let (status, error, rest, again) = match problem {
             Problem::None => (StatusCode::OK, None, String::new(), None),
             Problem::Words(status, words, rest) => (status, Some(words), rest, None),

@@ -11,6 +11,7 @@ use super::super::moment::{Moment, seconds_until};
 use super::super::refusal::Stop;
 use super::super::{Told, desk::Stage};
 use super::ADMIN;
+use super::action::Action;
 use crate::access::LiveSession;
 use crate::clock::Timestamp;
 use crate::directory::{Actor, Employee};
@@ -172,10 +173,12 @@ impl Admin<'_> {
     /// What all pages of the desk share.
     pub fn frame(&self, here: Here, query: &Fields) -> Frame {
         let stale = !self.is_fresh();
+        let word = query.get("done").unwrap_or_default();
         Frame {
             firm: self.me.standing.firm.name.clone(),
             here,
-            done: query.get("done").and_then(done),
+            done: done(word),
+            undo: undo(word, query.get("login").unwrap_or_default()),
             stale: stale.then(|| confirm_address(here.address())),
         }
     }
@@ -266,17 +269,25 @@ impl TokenBox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Here {
     Employees,
+    PhoneChanges,
     Policy,
     Trail,
     Report,
 }
 
 impl Here {
-    pub const ALL: [Self; 4] = [Self::Employees, Self::Policy, Self::Trail, Self::Report];
+    pub const ALL: [Self; 5] = [
+        Self::Employees,
+        Self::PhoneChanges,
+        Self::Policy,
+        Self::Trail,
+        Self::Report,
+    ];
 
     pub fn address(self) -> &'static str {
         match self {
             Self::Employees => ADMIN,
+            Self::PhoneChanges => "/.doorstep/admin/phone-changes",
             Self::Policy => "/.doorstep/admin/policy",
             Self::Trail => "/.doorstep/admin/audit",
             Self::Report => "/.doorstep/admin/passed-without-2fa",
@@ -286,6 +297,7 @@ impl Here {
     pub fn name(self) -> &'static str {
         match self {
             Self::Employees => "Employees",
+            Self::PhoneChanges => "Changes of number",
             Self::Policy => "Policy",
             Self::Trail => "Audit trail",
             Self::Report => "Passed without a second factor",
@@ -299,6 +311,8 @@ pub(super) struct Frame {
     pub here: Here,
     /// What was just done.
     pub done: Option<&'static str>,
+    /// Where it is undone: a form of its own, with what undoing means.
+    pub undo: Option<String>,
     /// Where to confirm that it is you, where the last time is too long ago to change anything.
     pub stale: Option<String>,
 }
@@ -316,10 +330,26 @@ fn done(word: &str) -> Option<&'static str> {
         "deactivated" => "Deactivated: all their sessions have ended.",
         "activated" => "Active again.",
         "imported" => "Imported.",
-        "approved" => "The new number counts now.",
+        "approved" => "Approved. The new number counts when the time of waiting is over.",
         "cancelled" => "The change of number was cancelled.",
+        "number-confirmed" => "The number is confirmed: tokens are sent there again.",
+        "factor-removed" => "The factor was removed, and their sessions have ended.",
+        "forgotten" => "The device was forgotten.",
+        "session-ended" => "That session has ended.",
         "sent" => "We sent a token to your phone.",
+        "asked" => "We asked your phone. Open the request there, and type the token that it shows.",
         "confirmed" => "Confirmed. You can make changes for 10 minutes.",
+        _ => return None,
+    })
+}
+
+/// The address that undoes what was just done, where that loses nothing.
+fn undo(word: &str, login: &str) -> Option<String> {
+    Some(match word {
+        "enabled" | "scheduled" => "/.doorstep/admin/two-factor?enable=no".to_owned(),
+        "disabled" => "/.doorstep/admin/two-factor?enable=yes".to_owned(),
+        "added" | "activated" => Action::Deactivate.address(login, ""),
+        "deactivated" => Action::Activate.address(login, ""),
         _ => return None,
     })
 }

@@ -42,10 +42,12 @@ function submitsWhenFilled(field) {
   addEventListener('pageshow', () => { field.form.sent = false; });
 }
 
-async function put(answer, ids) {
+async function put(answer, ids, onlyNews) {
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const parts = ids.map((id) => [document.getElementById(id), page.getElementById(id)]);
   if (parts.some(([, fresh]) => !fresh)) throw answer;
+  const same = ([old, fresh]) => old.dataset.state !== undefined && old.dataset.state === fresh.dataset.state;
+  if (onlyNews && parts.every(same)) return;
   document.title = page.title;
   for (const [old, fresh] of parts) {
     old.replaceChildren(...fresh.childNodes);
@@ -74,46 +76,63 @@ function swaps(form) {
 }
 
 let watching = false;
+const pause = (time) => new Promise((done) => { setTimeout(done, time); });
 function watch(base) {
   const events = new EventSource(base + '/events');
   watching = true;
-  // Where the stream is cut for good, asking again and again does as well.
-  events.onerror = () => {
-    if (events.readyState === EventSource.CLOSED) setTimeout(poll, 3000);
-  };
-  const poll = async () => {
-    try {
-      const { status, location: to } = await (await fetch(base + '/status')).json();
-      if (status === 'verified') location.assign(to || base);
-      else setTimeout(poll, 3000);
-    } catch {
-      setTimeout(poll, 3000);
-    }
-  };
+  let errors = 0;
+  let polls = false;
+  const stop = () => { watching = false; events.close(); };
   const refresh = async () => {
     try {
-      await put(await fetch(base, { headers: { Accept: 'text/html' } }), ['push']);
-    } catch {
-      location.assign(base);
+      await put(await fetch(base, { headers: { Accept: 'text/html' } }), ['push'], true);
+    } catch (what) {
+      // Another page stands there now. Without a connection this one stays.
+      if (what instanceof Response) location.assign(base);
     }
   };
+  const hear = async (status) => {
+    if (status === 'pending') return;
+    stop();
+    if (status === 'denied') await refresh();
+    if (status === 'expired') {
+      document.getElementById('said').replaceChildren(document.getElementById('expired').content.cloneNode(true));
+    }
+  };
+  const ask = async () => {
+    const { status, location: to } = await (await fetch(base + '/status')).json();
+    if (status === 'verified') location.assign(to || base);
+    await hear(status);
+  };
+  // Where the stream is cut or held back, asking again and again does as well.
+  const poll = async () => {
+    if (polls) return;
+    polls = true;
+    events.close();
+    while (watching) {
+      await ask().catch(() => {});
+      if (watching) await refresh();
+      await pause(3000);
+    }
+  };
+  const silent = setTimeout(poll, 10000);
+  const heard = () => { errors = 0; clearTimeout(silent); };
+  events.onerror = () => {
+    errors += 1;
+    if (watching && (events.readyState === EventSource.CLOSED || errors > 2)) poll();
+  };
   events.addEventListener('push', (event) => {
+    heard();
     const { push } = JSON.parse(event.data);
     const state = document.getElementById('push').dataset.state;
     if (state && push !== state) refresh();
   });
   events.onmessage = async (event) => {
+    heard();
     const { status } = JSON.parse(event.data);
-    if (status === 'pending') return;
-    events.close();
-    watching = false;
-    if (status === 'denied') await refresh();
-    if (status === 'verified') {
-      const told = await (await fetch(base + '/status')).json();
-      location.assign(told.location || base);
-    } else if (status === 'expired') {
-      document.getElementById('said').replaceChildren(document.getElementById('expired').content.cloneNode(true));
-    }
+    // The stream only tells: asking is what collects.
+    if (status === 'verified') await ask().catch(poll);
+    else await hear(status);
   };
   addEventListener('pagehide', () => events.close());
 }

@@ -262,9 +262,11 @@ const pause = (time) => new Promise((done) => { setTimeout(done, time); });
 
 async function follow(phone) {
   let known;
+  let fails = 0;
   for (;;) {
     try {
       const { told } = await ask(phone, 'pending', known ? { known } : {});
+      fails = 0;
       byId('offline').hidden = true;
       if (told.error === 'unknown_device') {
         await store('readwrite', (table) => table.delete(phone.id));
@@ -285,7 +287,8 @@ async function follow(phone) {
         if (byId('done').hidden) show('empty');
       }
     } catch {
-      byId('offline').hidden = navigator.onLine && byId('offline').hidden;
+      fails += 1;
+      if (fails > 1 || !navigator.onLine) byId('offline').hidden = false;
       known = undefined;
       await pause(3000);
     }

@@ -1,7 +1,7 @@
 //! Factors and the services behind them, over the real gateway.
 
 mod alerts;
-mod phone;
+pub mod phone;
 mod phone_only;
 mod push_service;
 mod vendor;

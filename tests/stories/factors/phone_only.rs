@@ -125,3 +125,32 @@ async fn i14_whoever_says_that_the_change_is_not_theirs_ends_the_session_that_as
     let out = || async { (browser.get("/app/secret").await.status == 303).then_some(()) };
     until("the session ends", PATIENCE, out).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i14_an_admin_who_has_only_a_phone_changes_what_admins_change() {
+    const HERE: &str = "/.doorstep/admin/policy";
+    let mut world = World::new(StoreKind::Memory).await;
+    world.gateway.ok(&["employee", "set", CAROL, "--role", "admin"]);
+    let (browser, phone) = by_phone(&mut world).await;
+    let page = browser.get(HERE).await.expect(200).text();
+    assert!(page.contains("Show a token on my phone"), "{page}");
+    let form = page::form(&page, "admin/policy");
+    let csrf = form.fields.iter().find(|(name, _)| name == "csrf");
+    let csrf = &csrf.expect("a form token").1;
+    let asked = [("csrf", csrf.as_str()), ("here", HERE)];
+    browser
+        .post("/.doorstep/admin/confirm/phone", &asked)
+        .await
+        .expect(303);
+    let request = waiting(&phone).await;
+    let wanted = json!({"challenge": request["challenge"], "id": request["id"]});
+    let told = phone.ask("token", &wanted).await.expect(200).json();
+    let token = told["token"].as_str().unwrap();
+    let wrong = if token == "111111" { "222222" } else { "111111" };
+    let refused = browser.send_challenge_form(&form, &[("token", wrong)]).await;
+    assert!(refused.text().contains("not right"), "{}", refused.shown());
+    let changed = browser.send_challenge_form(&form, &[("token", token)]).await;
+    assert!(!changed.text().contains("not right"), "{}", changed.shown());
+    let again = browser.send_challenge_form(&form, &[("token", token)]).await;
+    assert!(again.text().contains("already used"), "{}", again.shown());
+}

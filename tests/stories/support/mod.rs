@@ -8,6 +8,8 @@ pub mod browser;
 pub mod client;
 pub mod django;
 pub mod gateway;
+pub mod hands;
+pub mod meddler;
 pub mod page;
 pub mod portal;
 pub mod process;

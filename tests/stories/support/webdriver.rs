@@ -79,7 +79,7 @@ impl Chromium {
         }
     }
 
-    async fn call(&self, method: Method, path: &str, body: Value) -> Value {
+    pub(super) async fn call(&self, method: Method, path: &str, body: Value) -> Value {
         call(
             self.driver,
             method,
@@ -118,7 +118,7 @@ impl Chromium {
     }
 
     /// Waits for an element.
-    async fn element(&self, css: &str) -> String {
+    pub(super) async fn element(&self, css: &str) -> String {
         let found = async {
             loop {
                 if let Some(element) = self.find(css).await {

@@ -13,7 +13,7 @@ use super::pace::{HeadLimits, PACE, Pace, Paced};
 use super::proxy::Guarded;
 
 /// Serves connections.
-pub struct Front {
+pub struct Entrance {
     /// Serves their requests.
     pub guarded: Arc<Guarded>,
     /// Counts them.
@@ -21,7 +21,7 @@ pub struct Front {
 }
 
 #[async_trait]
-impl ServerApp for Front {
+impl ServerApp for Entrance {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         let address = stream
             .get_socket_digest()
