@@ -136,7 +136,13 @@ async fn the_recording_gateway_passes_everything_under_its_own_name_only() {
     let (mut socket, _) = client_async(request, stream).await.unwrap();
     socket.send(Message::text("are you there?")).await.unwrap();
     let back = tokio::time::timeout(PATIENCE, socket.next()).await.unwrap();
-    assert!(back.unwrap().unwrap().to_text().unwrap().contains("are you there?"));
+    assert!(
+        back.unwrap()
+            .unwrap()
+            .to_text()
+            .unwrap()
+            .contains("are you there?")
+    );
     lesson.interrupt();
     let said = lesson.refusal().await;
     assert!(said.contains("no login was seen"), "{said}");

@@ -68,6 +68,12 @@ fn form(target: &str, body: &str) -> Step {
     )
 }
 
+/// A form that a script sends.
+fn script(target: &str, body: &str) -> Step {
+    let kind = ("content-type", "application/x-www-form-urlencoded; charset=UTF-8");
+    request(Method::POST, target, &[kind, ("sec-fetch-mode", "cors")], body)
+}
+
 /// What a script sends as JSON.
 fn json(target: &str, body: &str) -> Step {
     let kind = ("content-type", "application/json");

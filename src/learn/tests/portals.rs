@@ -157,12 +157,12 @@ fn a_single_page_app_with_a_bearer_token() {
             &[],
             r#"{"type":"credentials","prompts":[{"id":"username"}]}"#,
         ),
-        form("/auth/token", &body(WRONG)).from_page("/").json_answer(
+        script("/auth/token", &body(WRONG)).from_page("/").json_answer(
             403,
             &[],
             r#"{"error":"invalid_grant","error_description":"Invalid resource owner credentials"}"#,
         ),
-        form("/auth/token", &body(RIGHT)).from_page("/").json_answer(
+        script("/auth/token", &body(RIGHT)).from_page("/").json_answer(
             200,
             &[],
             &format!(r#"{{"access_token":"{token}","expires_in":604800,"token_type":"Bearer"}}"#),
@@ -181,7 +181,7 @@ fn a_single_page_app_with_a_bearer_token() {
             ..request(Method::GET, "/comms", &[("upgrade", "websocket")], "").0
         })
         .answered(101, &[], ""),
-        form("/auth/revoke", &format!("token={token}"))
+        script("/auth/revoke", &format!("token={token}"))
             .with("authorization", &bearer)
             .json_answer(200, &[], ""),
     ];
