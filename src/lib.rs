@@ -17,6 +17,7 @@
 //! - [`views`]: firms, people, sessions and the audit as every JSON of doorstep shows them.
 //! - [`config`]: the configuration file, its check, and what it means in words.
 //! - [`cli`]: one file per group of commands.
+//! - [`learn`]: watches a login and writes the `[portal]` section.
 //! - [`demo`]: a sample portal and the phones of its people.
 //! - [`secret`], [`clock`]: keys and tokens that redact themselves; the time, passed in.
 #![forbid(unsafe_code)]

@@ -23,16 +23,6 @@ const QUIET: Duration = Duration::from_millis(1500);
 const LONGEST_FILE: u64 = 512 * 1024 * 1024;
 
 /// What may be said.
-///
-/// The portal is opened through an address that this command prints: a fresh private window, a wrong password, the right
-/// one, and out again. Everything passes to the portal and back; passwords are never kept. Then the section is
-/// written, tried with the gateway's own parser and matchers, and printed. It ends when all three were seen, at Enter, or at
-/// Ctrl-C.
-///
-/// From a browser's recording instead: open the network tools in a fresh private window, do the same at the portal
-/// itself, and export a HAR file with sensitive data. The file holds passwords: delete it afterwards.
-///
-/// The section goes to standard output, or into --output; what to do and what was seen, to standard error.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -305,7 +295,7 @@ impl Told {
         let text = format!(
             "Watching {portal}. Passwords are not kept.\n\n  Open {on}http://{address}/{off} in a fresh private window, and there\n\n  \
              1. ask for the page that people start with\n  2. sign in with a wrong password\n  3. sign in with the right one, \
-             and open a page or two\n  4. sign out\n\n{end}\n"
+             and open a page or two\n  4. sign out\n\n{end}\n\n"
         );
         let _ = std::io::stderr().write_all(text.as_bytes());
     }

@@ -67,6 +67,16 @@ enum Command {
     /// A sample portal, the gateway and its people's phones, on loopback: nothing to configure.
     Demo(demo::Demo),
     /// Watches one wrong and one right login, and writes the [portal] section.
+    ///
+    /// It prints an address on loopback that leads to the portal. Open it in a fresh private window, sign in with a wrong
+    /// password, with the right one, and out again: everything passes both ways, and passwords are not kept. Then the
+    /// section is written, tried with the gateway's own parser and matchers, and printed. It ends when all three were
+    /// seen, at Enter, or at Ctrl-C.
+    ///
+    /// From a browser's recording instead (--har): in a fresh private window with the network tools open, do the same at the
+    /// portal itself, and export a HAR file with sensitive data. That file holds your passwords: delete it afterwards.
+    ///
+    /// The section goes to standard output or into --output; what to do and what was seen, to standard error.
     Learn(learn::Learn),
     /// Firms and their policy.
     #[command(subcommand)]

@@ -117,6 +117,8 @@ mod tests {
             public_url: crate::config::Origin::parse("https://portal.example.com").unwrap(),
             tls: None,
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            own_url: None,
+            own_address: None,
             place_header: Some(http::HeaderName::from_static("x-geo-place")),
             drain: std::time::Duration::ZERO,
         };

@@ -317,7 +317,7 @@ impl ProxyHttp for Taps {
         }
     }
 
-    fn suppress_error_log(&self, _session: &Session, _heard: &Box<Heard>, _error: &Error) -> bool {
+    fn suppress_error_log(&self, _session: &Session, _heard: &Self::CTX, _error: &Error) -> bool {
         // pingora's own line would quote the request.
         true
     }

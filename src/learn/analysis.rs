@@ -1,21 +1,19 @@
 //! From what was seen to what is written: the one pure function.
 
-use http::Method;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::assets;
 use super::attempts::{Login, Way, logins, told_of};
 use super::cookies;
-use super::criterion::{Bench, Criteria};
-use super::exchange::{Body, Exchange, Field, Recording};
+use super::criterion::Bench;
+use super::exchange::{Exchange, Field, Recording};
 use super::logout::{self, Logout};
 use super::names;
 use super::pages::{self, Page};
-use super::place::can_be_named;
 use super::proof;
 use super::recipes::{self, Recipe};
-use super::section::{Draft, Rule};
+use super::rule::rule;
+use super::section::Draft;
 use super::told::{self, Bearer};
 use super::warnings::{self, Found};
 use crate::clock::Timestamp;
@@ -96,6 +94,15 @@ pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned
         true => assets::find(recording, &logins, &out_indices),
         false => assets::Assets::default(),
     };
+    let recipe = recipes::find(recording, &logins);
+    for rule in &mut rules {
+        let by_form = rule
+            .username
+            .iter()
+            .find(|(kind, _)| matches!(*kind, "form" | "multipart"));
+        rule.everywhere =
+            by_form.is_some_and(|(_, field)| recipe.is_some_and(|recipe| recipe.is_everywhere(field)));
+    }
     let bearers: Vec<&Bearer> = rules.iter().filter_map(|rule| rule.bearer.as_ref()).collect();
     let mut warnings = left_out;
     warnings.extend(warnings::of(&Found {
@@ -104,7 +111,6 @@ pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned
         cookies: &cookies,
         bearers: &bearers,
     }));
-    let recipe = recipes::find(recording, &logins);
     let draft = Draft {
         recording,
         seen: seen(recording, &logins, &outs),
@@ -117,6 +123,7 @@ pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned
         cookies,
         rules,
         who_am_i: told::who_am_i(recording, &logins),
+        step_up_script: by_form && is_sent_by_script(recording, &logins),
         warnings,
         recipe,
         now,
@@ -217,6 +224,15 @@ fn seen(recording: &Recording, logins: &[Login], outs: &[Logout]) -> Vec<String>
     lines
 }
 
+/// Whether some login is sent by a script, not by a form that leads to the next page.
+fn is_sent_by_script(recording: &Recording, logins: &[Login]) -> bool {
+    let by_form = logins.iter().filter(|login| login.way != Way::Basic);
+    let sent = by_form
+        .flat_map(|login| &login.right)
+        .filter_map(|index| recording.exchanges.get(*index));
+    sent.into_iter().any(|exchange| !exchange.navigates)
+}
+
 /// What else an answer did.
 fn more_of(exchange: &Exchange) -> String {
     let Some(answer) = &exchange.answer else {
@@ -299,213 +315,4 @@ fn session_parameters(recording: &Recording, bearers: &[&Bearer], session: &[Str
     names.sort();
     names.dedup();
     names
-}
-
-/// The rule of one kind of login.
-fn rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
-    let recording = bench.recording;
-    let of = |index: &usize| recording.exchanges.get(*index);
-    let told = |indices: &[usize]| indices.first().and_then(of).map(told_of).unwrap_or_default();
-    if login.way == Way::Basic {
-        return basic_rule(bench, login);
-    }
-    let Some(criteria) = bench.criteria(login) else {
-        return Err(Unlearned::Alike(told(&login.wrong), told(&login.right)));
-    };
-    let all: Vec<&Exchange> = login.wrong.iter().chain(&login.right).filter_map(of).collect();
-    let (path, shared) = path_of_all(recording, login, &all)?;
-    let answer = told::answer(recording, login);
-    let username = match (&login.username, login.way) {
-        (Some(name), Way::Form) => vec![("form", name.clone())],
-        (Some(name), Way::Multipart) => vec![("multipart", name.clone())],
-        (Some(name), Way::Json) => vec![("json", name.clone())],
-        _ => Vec::new(),
-    };
-    let username: Vec<(&'static str, String)> = username
-        .into_iter()
-        .chain(answer.map(|pointer| ("answer", pointer)))
-        .collect();
-    if username.is_empty() {
-        return Err(Unlearned::NoName(told(&login.right)));
-    }
-    let mut rule = Rule {
-        method: login.method.clone(),
-        path,
-        username,
-        basic: false,
-        password: login
-            .password
-            .clone()
-            .filter(|name| matches!(login.way, Way::Form | Way::Multipart) && name != "password"),
-        where_query: common(&all, |exchange| &exchange.query, true),
-        where_form: Vec::new(),
-        where_json: Vec::new(),
-        bearer: told::bearer(recording, login),
-        criteria,
-        remarks: Vec::new(),
-    };
-    if login.way == Way::Json {
-        rule.where_json = constants(&all);
-    } else if rule.where_query.is_empty() {
-        rule.where_form = common(&all, Exchange::fields, true);
-    }
-    let bare = rule.where_query.is_empty() && rule.where_form.is_empty() && rule.where_json.is_empty();
-    if shared && bare {
-        rule.where_form = common(&all, Exchange::fields, false)
-            .into_iter()
-            .take(1)
-            .collect();
-        if rule.where_form.is_empty() {
-            rule.remarks.push(format!(
-                "{} shows other things too, and nothing in the login tells it from them: GET and HEAD of it are open.",
-                rule.path
-            ));
-        }
-    }
-    Ok(rule)
-}
-
-fn basic_rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
-    let recording = bench.recording;
-    let of = |index: &usize| recording.exchanges.get(*index);
-    let told = |indices: &[usize]| indices.first().and_then(of).map(told_of).unwrap_or_default();
-    // The probe must ask for credentials, and answer them by itself.
-    let asks = |path: &str| {
-        recording
-            .exchanges
-            .iter()
-            .any(|exchange| exchange.path() == path && exchange.status() == Some(401))
-    };
-    let mut probes: Vec<&Exchange> = login
-        .right
-        .iter()
-        .filter_map(of)
-        .filter(|exchange| exchange.method == Method::GET && exchange.status() == Some(200))
-        .filter(|exchange| {
-            can_be_named(exchange.path()) && !exchange.target.contains('?') && asks(exchange.path())
-        })
-        .collect();
-    probes.sort_by_key(|exchange| exchange.path().len());
-    let Some(probe) = probes.first() else {
-        return Err(Unlearned::Alike(told(&login.wrong), told(&login.right)));
-    };
-    let right: Vec<usize> = login
-        .right
-        .iter()
-        .copied()
-        .filter(|index| of(index).is_some_and(|one| one.path() == probe.path() && one.status() == Some(200)))
-        .collect();
-    let sides = Login {
-        way: Way::Basic,
-        method: Method::GET,
-        username: None,
-        password: None,
-        wrong: login.wrong.clone(),
-        right,
-    };
-    let status = |status| super::criterion::Says {
-        status: vec![status],
-        ..Default::default()
-    };
-    let refused = sides
-        .wrong
-        .iter()
-        .filter_map(of)
-        .all(|exchange| exchange.status() == Some(401));
-    // Every part of Basic is said by the status (RFC 9110 11.6.1); pages differ from path to path.
-    let criteria = match refused {
-        true => Criteria {
-            success: status(200),
-            failure: Some(status(401)),
-            remarks: Vec::new(),
-        },
-        false => bench
-            .criteria(&sides)
-            .ok_or_else(|| Unlearned::Alike(told(&login.wrong), told(&login.right)))?,
-    };
-    Ok(Rule {
-        method: Method::GET,
-        path: probe.path().to_owned(),
-        username: Vec::new(),
-        basic: true,
-        password: None,
-        where_query: Vec::new(),
-        where_form: Vec::new(),
-        where_json: Vec::new(),
-        bearer: None,
-        criteria,
-        remarks: Vec::new(),
-    })
-}
-
-/// The path of the logins, or what they have in common; and whether other things share it.
-fn path_of_all(recording: &Recording, login: &Login, all: &[&Exchange]) -> Result<(String, bool), Unlearned> {
-    let first = all.first().map_or("/", |exchange| exchange.path());
-    let is_one = all.iter().all(|exchange| exchange.path() == first);
-    let path = match is_one {
-        true => first.to_owned(),
-        false => {
-            let mut common = first.to_owned();
-            for exchange in all {
-                while !exchange.path().starts_with(&common) {
-                    common.pop();
-                }
-            }
-            let folder = common.rfind('/').map_or(1, |at| at + 1);
-            format!("{}**", common.get(..folder).unwrap_or("/"))
-        }
-    };
-    if !can_be_named(path.trim_end_matches('*')) {
-        return Err(Unlearned::NoPlainPath(path));
-    }
-    let Ok(glob) = crate::gate::Glob::parse(&path) else {
-        return Err(Unlearned::NoPlainPath(path));
-    };
-    let shared = recording.exchanges.iter().enumerate().any(|(index, exchange)| {
-        let is_login = login.wrong.contains(&index) || login.right.contains(&index);
-        let posts = exchange.method == login.method;
-        let shows = exchange.method == Method::GET
-            && exchange.status() == Some(200)
-            && exchange.is_page()
-            && !exchange
-                .answer
-                .as_ref()
-                .is_some_and(super::exchange::Answered::asks_for_a_password);
-        !is_login && glob.matches(exchange.path()) && (posts || shows)
-    });
-    Ok((path, shared || !is_one))
-}
-
-/// Fields that all logins have with one value: those that say that it is a login, or any word of the portal's own.
-fn common(all: &[&Exchange], fields: impl Fn(&Exchange) -> &[Field], strong: bool) -> Vec<(String, String)> {
-    let Some((first, rest)) = all.split_first() else {
-        return Vec::new();
-    };
-    let same = |field: &Field| {
-        rest.iter().all(|exchange| {
-            let mut alike = fields(exchange).iter().filter(|other| other.name == field.name);
-            alike.next().is_some_and(|other| other.print == field.print) && alike.next().is_none()
-        })
-    };
-    let pairs = fields(first)
-        .iter()
-        .filter(|field| same(field))
-        .filter_map(|field| {
-            let text = field.text.clone()?;
-            let says = names::is_discriminator(&field.name) && names::says_login(&text);
-            let word = field.given && !names::is_target(&field.name) && !text.is_empty();
-            (if strong { says } else { word }).then(|| (field.name.clone(), text))
-        });
-    pairs.collect()
-}
-
-/// Values of JSON that say that it is a login.
-fn constants(all: &[&Exchange]) -> Vec<(String, Value)> {
-    let pairs = common(all, Exchange::fields, true);
-    let is_json = all.iter().all(|exchange| matches!(exchange.body, Body::Json(..)));
-    pairs
-        .into_iter()
-        .filter(|_| is_json)
-        .map(|(pointer, text)| (pointer, Value::from(text)))
-        .collect()
 }

@@ -1,6 +1,5 @@
 //! What tells an accepted password's answer from a refused one's, judged by the gateway's own matchers.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::Method;
@@ -10,22 +9,11 @@ use super::attempts::Login;
 use super::exchange::{Answered, Exchange, Recording};
 use super::names;
 use super::place::{can_be_named, own_location, path_of};
-use super::section::quoted;
+use super::says::Says;
 use crate::clock::Timestamp;
 use crate::gate::login::{Answer, Asked, Judgement, judge};
-use crate::gate::rules::{Criterion, LoginRule, UsernameSource};
-use crate::gate::{Glob, Json, JsonPointer};
-
-/// A criterion as configuration writes it.
-#[derive(Clone, Default, PartialEq)]
-pub struct Says {
-    pub status: Vec<u16>,
-    pub location: Option<String>,
-    pub location_not: Option<String>,
-    pub sets_cookie: Option<String>,
-    pub body_contains: Option<String>,
-    pub json: Option<(String, Option<Value>)>,
-}
+use crate::gate::rules::{LoginRule, UsernameSource};
+use crate::gate::{Glob, JsonPointer};
 
 /// What was found.
 pub struct Criteria {
@@ -33,79 +21,6 @@ pub struct Criteria {
     pub failure: Option<Says>,
     /// What follows in words for whoever reads the section.
     pub remarks: Vec<String>,
-}
-
-impl Says {
-    /// As a table of the configuration.
-    pub fn toml(&self) -> String {
-        let mut parts = Vec::new();
-        if !self.status.is_empty() {
-            let list: Vec<String> = self.status.iter().map(u16::to_string).collect();
-            parts.push(format!("status = [{}]", list.join(", ")));
-        }
-        for (key, value) in [
-            ("location", &self.location),
-            ("location_not", &self.location_not),
-            ("sets_cookie", &self.sets_cookie),
-            ("body_contains", &self.body_contains),
-        ] {
-            if let Some(value) = value {
-                parts.push(format!("{key} = {}", quoted(value)));
-            }
-        }
-        if let Some((pointer, equals)) = &self.json {
-            let mut text = String::new();
-            let _ = match equals {
-                Some(value) => write!(
-                    text,
-                    "json = {{ pointer = {}, equals = {} }}",
-                    quoted(pointer),
-                    match value {
-                        Value::String(text) => quoted(text),
-                        other => other.to_string(),
-                    }
-                ),
-                None => write!(text, "json = {}", quoted(pointer)),
-            };
-            parts.push(text);
-        }
-        format!("{{ {} }}", parts.join(", "))
-    }
-
-    /// Whether it looks at nothing but the status.
-    pub fn is_status_alone(&self) -> bool {
-        *self
-            == Self {
-                status: self.status.clone(),
-                ..Self::default()
-            }
-    }
-
-    fn compiled(&self) -> Option<Criterion> {
-        let glob = |text: &Option<String>| text.as_deref().map(Glob::parse).transpose().ok();
-        let json = match &self.json {
-            None => None,
-            Some((pointer, equals)) => {
-                let equals = match equals {
-                    None => None,
-                    Some(Value::String(text)) => Some(Json::Text(text.clone())),
-                    Some(Value::Bool(flag)) => Some(Json::Flag(*flag)),
-                    Some(Value::Number(number)) => Some(Json::Number(number.to_string())),
-                    Some(_) => return None,
-                };
-                Some((JsonPointer::parse(pointer).ok()?, equals))
-            }
-        };
-        Some(Criterion {
-            status: self.status.clone(),
-            location: glob(&self.location)?,
-            location_not: glob(&self.location_not)?,
-            sets_cookie: glob(&self.sets_cookie)?,
-            body_contains: self.body_contains.clone(),
-            header: None,
-            json,
-        })
-    }
 }
 
 /// Judges recorded answers as the gateway would.
@@ -126,12 +41,12 @@ impl Bench<'_> {
             path: Glob::parse("/").ok()?,
             where_query: Vec::new(),
             where_form: Vec::new(),
-            everywhere: false,
             where_json: Vec::new(),
             username: UsernameSource::Answer,
             password: String::new(),
             answer: None,
             bearer: None,
+            everywhere: false,
             success: success.compiled()?,
             failure,
             from: Vec::new(),
@@ -355,7 +270,7 @@ impl Bench<'_> {
             if self.parts(&present, these, those) {
                 return present.json;
             }
-            let word = |text: &str| text.len() <= 40 && self.recording.prints.find_secrets(text).is_empty();
+            let word = |text: &str| text.len() <= 40 && !self.recording.prints.has_secret(text);
             let comparable = match &value {
                 Value::Bool(_) => true,
                 Value::Number(number) => number.is_i64(),
@@ -434,7 +349,7 @@ impl Bench<'_> {
         those: &[&Exchange],
     ) -> Option<String> {
         candidates
-            .filter(|text| self.recording.prints.find_secrets(text).is_empty())
+            .filter(|text| !self.recording.prints.has_secret(text))
             .find(|text| {
                 let says = Says {
                     body_contains: Some(text.clone()),

@@ -134,7 +134,12 @@ pub struct SetCookie {
 pub struct Prints {
     key: RandomState,
     secrets: Vec<Print>,
+    /// Those of them that are no plain words.
+    odd: Vec<Print>,
 }
+
+/// What is shorter says nothing of anybody where it stands in a longer text.
+const SHORTEST_SECRET: usize = 4;
 
 /// The print of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -158,11 +163,17 @@ impl Prints {
         }
     }
 
-    /// Remembers a password's print, so that it is taken out wherever it comes up.
-    pub fn note_secret(&mut self, print: Print) {
+    /// Remembers a password's print, so that it is known wherever it comes up.
+    pub fn note_secret(&mut self, password: &str) -> Print {
+        let print = self.of(password);
         if print.len > 0 && !self.secrets.contains(&print) {
             self.secrets.push(print);
+            // "password" and "wrong" are typed as wrong passwords, and stand on every login page.
+            if print.len >= 6 && !password.bytes().all(|byte| byte.is_ascii_lowercase()) {
+                self.odd.push(print);
+            }
         }
+        print
     }
 
     /// Whether a value is a known password.
@@ -170,10 +181,16 @@ impl Prints {
         self.secrets.contains(print)
     }
 
-    /// Where known passwords stand in a text: begin and end, in bytes.
-    pub fn find_secrets(&self, text: &str) -> Vec<(usize, usize)> {
+    /// Whether a known password stands in a text.
+    pub fn has_secret(&self, text: &str) -> bool {
+        !self.find(&self.secrets, text).is_empty()
+    }
+
+    /// Where these stand in a text: begin and end, in bytes.
+    fn find(&self, secrets: &[Print], text: &str) -> Vec<(usize, usize)> {
         let mut found = Vec::new();
-        let mut lengths: Vec<usize> = self.secrets.iter().map(|secret| secret.len).collect();
+        let lengths = secrets.iter().map(|secret| secret.len);
+        let mut lengths: Vec<usize> = lengths.filter(|len| *len >= SHORTEST_SECRET).collect();
         lengths.sort_unstable();
         lengths.dedup();
         for len in lengths {
@@ -182,8 +199,7 @@ impl Prints {
                     continue;
                 };
                 let hash = self.key.hash_one(window);
-                if self
-                    .secrets
+                if secrets
                     .iter()
                     .any(|secret| secret.len == len && secret.hash == hash)
                 {
@@ -194,15 +210,19 @@ impl Prints {
         found
     }
 
-    /// The text without known passwords.
-    pub fn without_secrets(&self, text: &str) -> String {
+    /// The text without known passwords, plain words aside; `None` where there are none in it.
+    pub fn without_secrets(&self, text: &str) -> Option<String> {
+        let found = self.find(&self.odd, text);
+        if found.is_empty() {
+            return None;
+        }
         let mut bytes = text.as_bytes().to_vec();
-        for (from, to) in self.find_secrets(text) {
+        for (from, to) in found {
             if let Some(window) = bytes.get_mut(from..to) {
                 window.fill(b'*');
             }
         }
-        String::from_utf8_lossy(&bytes).into_owned()
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

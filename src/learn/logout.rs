@@ -107,7 +107,6 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Vec<Logout> {
             found.push(logout);
         }
     }
-    eprintln!("{found:?}");
     // A page on the way out may carry the same word; a cookie deleted beside a named logout is no second one.
     if found.iter().any(|logout| logout.named) {
         found.retain(|logout| logout.named);

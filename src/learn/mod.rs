@@ -5,7 +5,7 @@
 //! - [`scrub`]: takes passwords and tokens out of a request and its answer, before anything is kept.
 //! - [`tape`] and [`har`]: the two recorders, live and from a browser's export; both make [`Exchange`]s.
 //! - [`attempts`]: which of them are logins, and which of those the portal accepted.
-//! - [`criterion`]: what tells the two answers apart, judged by the gateway's own matchers.
+//! - [`criterion`]: what tells the two answers apart, judged by the gateway's own matchers; [`rule`]: the login's rule.
 //! - [`cookies`], [`pages`], [`assets`], [`logout`], [`told`]: the rest of the section.
 //! - [`section`]: its text. [`proof`]: the text, read and tried by what the gateway itself is made of.
 //! - [`recipes`]: applications that are known.
@@ -26,6 +26,8 @@ mod pages;
 mod place;
 mod proof;
 mod recipes;
+mod rule;
+mod says;
 mod scrub;
 mod section;
 mod tape;

@@ -22,9 +22,14 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Option<Page> {
     sent.sort_unstable();
     let first = *sent.first()?;
     let attempt = recording.exchanges.get(first)?;
+    let last_right = login.right.iter().max().copied().unwrap_or(first);
     let before = || recording.exchanges.iter().enumerate().take(first).rev();
     let shows = |exchange: &Exchange| {
-        exchange.method == Method::GET && exchange.status() == Some(200) && exchange.is_page()
+        exchange.method == Method::GET
+            && exchange.is_page()
+            && exchange
+                .status()
+                .is_some_and(|status| status == 200 || status == 401 || status == 403)
     };
     let is_form = |exchange: &Exchange| {
         let password = login.password.as_deref().unwrap_or_default();
@@ -35,13 +40,36 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Option<Page> {
             })
         })
     };
-    // By what the login says of its page, else the last page with its form, else the last page.
+    let says_so = |exchange: &Exchange| {
+        let by_field =
+            |(name, value): &(String, String)| names::is_discriminator(name) && names::says_login(value);
+        exchange.path().split('/').any(names::says_login) || query_of(&exchange.target).iter().any(by_field)
+    };
+    // What is content to those who are signed in is a poor page to send strangers to.
+    let is_content = |exchange: &Exchange| {
+        let later = recording.exchanges.iter().skip(last_right + 1);
+        later
+            .filter(|other| other.target == exchange.target && other.status() == Some(200))
+            .any(|other| !is_form(other))
+    };
     let referer = attempt.referer.as_deref();
-    let by_referer =
-        before().find(|(_, exchange)| shows(exchange) && referer == Some(exchange.target.as_str()));
-    let found = by_referer
-        .or_else(|| before().find(|(_, exchange)| shows(exchange) && is_form(exchange)))
-        .or_else(|| before().find(|(_, exchange)| shows(exchange)));
+    let rank = |exchange: &Exchange| {
+        (
+            is_form(exchange) && says_so(exchange),
+            !is_content(exchange),
+            referer == Some(exchange.target.as_str()),
+            is_form(exchange),
+            exchange.status() == Some(200),
+        )
+    };
+    // Of several alike the last one before the login.
+    let found = before()
+        .filter(|(_, exchange)| shows(exchange))
+        .reduce(
+            |best, other| {
+                if rank(other.1) > rank(best.1) { other } else { best }
+            },
+        );
     let (index, exchange) = found?;
     let target = with_target(recording, index, exchange);
     let address = target.unwrap_or_else(|| plain_address(&exchange.target));

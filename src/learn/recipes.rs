@@ -24,7 +24,7 @@ const RECIPES: [Recipe; 4] = [
     Recipe {
         name: "django-admin",
         title: "Django's admin",
-        text: "",
+        text: include_str!("../../config/portals/django-admin.toml"),
         fits: |trace| {
             trace.has_field("csrfmiddlewaretoken")
                 && trace.sets("sessionid")
@@ -34,13 +34,13 @@ const RECIPES: [Recipe; 4] = [
     Recipe {
         name: "dokuwiki",
         title: "DokuWiki",
-        text: "",
+        text: include_str!("../../config/portals/dokuwiki.toml"),
         fits: |trace| trace.sets("DokuWiki") || trace.sets_begin("DW") && trace.has_field("sectok"),
     },
     Recipe {
         name: "node-red",
         title: "Node-RED",
-        text: "",
+        text: include_str!("../../config/portals/node-red.toml"),
         fits: |trace| {
             trace.login_path_ends("/auth/token") && trace.has_field("client_id") && trace.asked("/auth/login")
         },
@@ -48,7 +48,7 @@ const RECIPES: [Recipe; 4] = [
     Recipe {
         name: "nginx-basic",
         title: "nginx with HTTP Basic",
-        text: "",
+        text: include_str!("../../config/portals/nginx-basic.toml"),
         fits: |trace| trace.only_basic() && trace.server("nginx"),
     },
 ];
@@ -61,16 +61,64 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Option<&'static Recipe> 
 }
 
 impl Recipe {
+    fn portal(&self) -> Option<toml::Table> {
+        let mut whole = self.text.parse::<toml::Table>().ok()?;
+        match whole.remove("portal")? {
+            toml::Value::Table(portal) => Some(portal),
+            _ => None,
+        }
+    }
+
     /// What the recipe never forwards.
     pub fn closed(&self) -> Vec<String> {
-        let Ok(table) = self.text.parse::<toml::Table>() else {
-            return Vec::new();
-        };
-        let closed = table.get("portal").and_then(|portal| portal.get("closed"));
-        let paths = closed.and_then(toml::Value::as_array).into_iter().flatten();
+        let portal = self.portal().unwrap_or_default();
+        let paths = portal
+            .get("closed")
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten();
         paths
             .filter_map(|path| path.as_str().map(str::to_owned))
             .collect()
+    }
+
+    /// Whether every page takes a login, by this field.
+    pub fn is_everywhere(&self, field: &str) -> bool {
+        let portal = self.portal().unwrap_or_default();
+        let rules = portal
+            .get("login")
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten();
+        let names_it = |rule: &&toml::Value| {
+            let username = rule.get("username").and_then(toml::Value::as_table);
+            username.is_some_and(|username| username.values().any(|name| name.as_str() == Some(field)))
+        };
+        rules
+            .filter(names_it)
+            .any(|rule| rule.get("everywhere").and_then(toml::Value::as_bool) == Some(true))
+    }
+
+    /// The lines of its `[portal.who_am_i]`.
+    pub fn who_am_i(&self) -> Option<String> {
+        let portal = self.portal()?;
+        let probe = portal.get("who_am_i")?.as_table()?;
+        let inline = |value: &toml::Value| match value.as_table() {
+            None => value.to_string(),
+            Some(table) => {
+                let pairs: Vec<String> = table
+                    .iter()
+                    .map(|(key, value)| format!("{key} = {value}"))
+                    .collect();
+                format!("{{ {} }}", pairs.join(", "))
+            }
+        };
+        Some(
+            probe
+                .iter()
+                .map(|(key, value)| format!("{key} = {}\n", inline(value)))
+                .collect(),
+        )
     }
 }
 

@@ -179,7 +179,7 @@ impl Scrubber {
             && (self.password_fields.contains(name)
                 || names::is_password(name) && !names::is_new_password(name));
         if password {
-            self.prints.note_secret(print);
+            self.prints.note_secret(value);
         }
         let shown = !password && !names::is_password(name) && !self.prints.is_secret(&print);
         let word = value.len() <= LONGEST_WORD && !value.chars().any(char::is_control);
@@ -233,8 +233,7 @@ impl Scrubber {
                 let decoded = STANDARD.decode(rest.trim()).ok()?;
                 let text = String::from_utf8_lossy(&decoded);
                 let (user, password) = text.split_once(':')?;
-                let print = self.prints.of(password);
-                self.prints.note_secret(print);
+                let print = self.prints.note_secret(password);
                 Authorization::Basic(user.to_owned(), print)
             }
             "bearer" => Authorization::Bearer(self.prints.of(rest.trim())),
@@ -302,10 +301,8 @@ impl Scrubber {
         let body = body.map(|body| {
             let text = String::from_utf8_lossy(&body);
             // Some portals show a wrong password again; bytes that are no text are left as they are.
-            match self.prints.find_secrets(&text).is_empty() {
-                true => body.to_vec(),
-                false => self.prints.without_secrets(&text).into_bytes(),
-            }
+            let clean = self.prints.without_secrets(&text);
+            clean.map_or_else(|| body.to_vec(), String::into_bytes)
         });
         let forms = match &body {
             Some(body) if html => forms::read(&String::from_utf8_lossy(body)),

@@ -6,11 +6,12 @@ use http::Method;
 use serde_json::Value;
 
 use super::cookies::Cookies;
-use super::criterion::{Criteria, Says};
+use super::criterion::Criteria;
 use super::exchange::Recording;
 use super::logout::Logout;
 use super::place::can_be_named;
 use super::recipes::Recipe;
+use super::says::Says;
 use super::told::{Bearer, WhoAmI};
 use crate::clock::Timestamp;
 
@@ -31,6 +32,8 @@ pub struct Rule {
     pub where_form: Vec<(String, String)>,
     pub where_json: Vec<(String, Value)>,
     pub bearer: Option<Bearer>,
+    /// Whether the portal takes the username's field for a login on every page.
+    pub everywhere: bool,
     pub criteria: Criteria,
     pub remarks: Vec<String>,
 }
@@ -48,6 +51,7 @@ pub struct Draft<'a> {
     pub cookies: Cookies,
     pub rules: Vec<Rule>,
     pub who_am_i: Option<WhoAmI>,
+    pub step_up_script: bool,
     pub warnings: Vec<String>,
     pub recipe: Option<&'static Recipe>,
     pub now: Timestamp,
@@ -131,6 +135,12 @@ impl Draft<'_> {
         let _ = writeln!(text, "upstream = {}", quoted(&self.recording.upstream));
         self.open(&mut text);
         self.cookies(&mut text);
+        if self.step_up_script {
+            text.push_str(&comment(
+                "The login is sent by a script, which cannot show the challenge itself: this leads its page there.",
+            ));
+            text.push_str("step_up_script = true\n");
+        }
         for rule in &self.rules {
             text.push('\n');
             rule.write(&mut text);
@@ -158,7 +168,8 @@ impl Draft<'_> {
         if let Some(recipe) = self.recipe {
             text.push_str("#\n");
             text.push_str(&comment(&format!(
-                "This looks like {}: its recipe is config/portals/{}.toml, which shuts its other doors and says why.",
+                "This looks like {}: its recipe is config/portals/{}.toml, which says what its other doors are. What shuts them \
+                 is taken over below.",
                 recipe.title, recipe.name
             )));
         }
@@ -206,14 +217,17 @@ impl Draft<'_> {
         let usable = self.logouts.iter().filter(|logout| can_be_named(&logout.path));
         for logout in usable {
             let mut parts = vec![format!("path = {}", quoted(&logout.path))];
-            let plain = matches!(logout.method, Method::GET | Method::POST);
-            if !plain {
+            let usual = matches!(logout.method, Method::GET | Method::POST);
+            // Beside a login on the same path it is told apart by its method.
+            let beside_login = self.rules.iter().any(|rule| {
+                crate::gate::Glob::parse(&rule.path).is_ok_and(|glob| glob.matches(&logout.path))
+            });
+            if !usual || beside_login || !logout.form.is_empty() {
                 parts.push(format!("methods = [{}]", quoted(logout.method.as_str())));
             }
             if !logout.query.is_empty() {
                 parts.push(format!("query = {}", table(&logout.query)));
             } else if !logout.form.is_empty() {
-                parts.push("methods = [\"POST\"]".to_owned());
                 parts.push(format!("form = {}", table(&logout.form)));
             }
             let entry = match parts.as_slice() {
@@ -260,6 +274,15 @@ impl Draft<'_> {
     }
 
     fn who_am_i(&self, text: &mut String) {
+        if let Some(lines) = self.recipe.and_then(Recipe::who_am_i) {
+            text.push('\n');
+            text.push_str(&comment(
+                "From the recipe: the portal itself says who is signed in.",
+            ));
+            text.push_str("[portal.who_am_i]\n");
+            text.push_str(&lines);
+            return;
+        }
         let Some(found) = &self.who_am_i else { return };
         text.push('\n');
         text.push_str(&comment(
@@ -298,6 +321,12 @@ impl Rule {
         }
         if let Some(bearer) = &self.bearer {
             let _ = writeln!(text, "bearer = {}", quoted(&bearer.pointer));
+        }
+        if self.everywhere {
+            text.push_str(&comment(
+                "From the recipe: every page takes a login, so the username's field is refused everywhere else.",
+            ));
+            text.push_str("everywhere = true\n");
         }
         let _ = writeln!(text, "success = {}", self.criteria.success.toml());
         if let Some(failure) = &self.criteria.failure {

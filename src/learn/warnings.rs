@@ -66,8 +66,9 @@ fn by_login(found: &Found<'_>, say: &mut Vec<String>) {
     let pages = pages_with_a_login(recording, found.logins);
     if pages.len() > 1 {
         say.push(format!(
-            "Every page may take a login: a form for one was seen on {}. A login that is sent elsewhere than the rule says is \
-             not let through; look whether the portal takes one there, and put such doors into closed or rules of their own.",
+            "Every page may take a login: a form for one was seen on {}. Look whether the portal signs in whoever puts name and \
+             password into the query or the form of any page; then the rule needs everywhere = true, which refuses the name's \
+             field in every other request.",
             and(&pages.iter().take(4).cloned().collect::<Vec<_>>())
         ));
     }

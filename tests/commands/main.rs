@@ -4,5 +4,6 @@ mod basics;
 mod dependencies;
 mod employees;
 mod firms;
+mod learn;
 mod place;
 mod sessions;

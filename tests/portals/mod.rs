@@ -9,8 +9,11 @@ pub mod node_red;
 pub mod same;
 pub mod site;
 
+mod chromium_learn;
 mod chromium_step_up;
 mod fixtures;
 mod forward_auth;
+mod learn;
+mod lesson;
 mod rules;
 mod step_up;

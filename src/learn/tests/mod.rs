@@ -1,5 +1,6 @@
 //! Portals of many shapes, as exchanges, and what is learned from them.
 
+mod har;
 mod portals;
 mod refusals;
 mod secrets;
@@ -65,6 +66,12 @@ fn form(target: &str, body: &str) -> Step {
         &[kind, ("sec-fetch-mode", "navigate")],
         body,
     )
+}
+
+/// A form that a script sends.
+fn script(target: &str, body: &str) -> Step {
+    let kind = ("content-type", "application/x-www-form-urlencoded; charset=UTF-8");
+    request(Method::POST, target, &[kind, ("sec-fetch-mode", "cors")], body)
 }
 
 /// What a script sends as JSON.

@@ -78,7 +78,7 @@ fn djangos_admin() {
 
 #[test]
 fn a_wiki_whose_pages_all_share_one_path() {
-    let form_page = "<form action='/doku.php?id=start&amp;do=login&amp;' method=post><input type=hidden name=sectok value=''>\
+    let form_page = "<form action='/doku.php?id=start' method=post><input type=hidden name=sectok value=''>\
         <input type=hidden name=id value=start><input type=hidden name=do value=login>\
         <input type=text name=\"u\"><input type=password name=\"p\"><button type=submit>Log In</button></form>";
     let sid = "DokuWiki=abcdefghij0123456789klmnop; path=/; HttpOnly";
@@ -90,10 +90,10 @@ fn a_wiki_whose_pages_all_share_one_path() {
         fetch("/lib/exe/fetch.php?media=wiki:logo.png").file("image/png"),
         fetch("/lib/tpl/dokuwiki/images/logo.png").file("image/png"),
         page("/doku.php?id=start&do=login&sectok=").html(200, &[], form_page),
-        form("/doku.php?id=start&do=login", &body(WRONG))
+        form("/doku.php?id=start", &body(WRONG))
             .sending("DokuWiki=abcdefghij0123456789klmnop")
             .html(403, &["DW68700bfd16c2027de7de74a5a8202a6f=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/"], form_page),
-        form("/doku.php?id=start&do=login", &body(RIGHT))
+        form("/doku.php?id=start", &body(RIGHT))
             .sending("DokuWiki=abcdefghij0123456789klmnop")
             .to(
                 302,
@@ -110,11 +110,14 @@ fn a_wiki_whose_pages_all_share_one_path() {
         &[
             "public = [\"/lib/exe/css.php\", \"/lib/exe/js.php\", \"/lib/tpl/dokuwiki/images/logo.png\"]",
             "login_page = \"/doku.php?id=start&do=login\"",
-            "logout = [{ path = \"/doku.php\", query = { do = \"logout\" } }]",
+            "logout = [{ path = \"/doku.php\", methods = [\"GET\"], query = { do = \"logout\" } }]",
             "session_cookies = [\"DokuWiki\", \"DW*\"]",
             "path = \"/doku.php\"",
-            "where = { query = { do = \"login\" } }",
+            "where = { form = { do = \"login\" } }",
             "username = { form = \"u\" }",
+            "everywhere = true",
+            "closed = [\"/lib/exe/xmlrpc.php\", \"/lib/exe/jsonrpc.php\", \"/install.php\"]",
+            "[portal.who_am_i]",
             "password = { form = \"p\" }",
             "success = { status = [302], sets_cookie = \"DW*\" }",
             "failure = { status = [403] }",
@@ -154,12 +157,12 @@ fn a_single_page_app_with_a_bearer_token() {
             &[],
             r#"{"type":"credentials","prompts":[{"id":"username"}]}"#,
         ),
-        form("/auth/token", &body(WRONG)).from_page("/").json_answer(
+        script("/auth/token", &body(WRONG)).from_page("/").json_answer(
             403,
             &[],
             r#"{"error":"invalid_grant","error_description":"Invalid resource owner credentials"}"#,
         ),
-        form("/auth/token", &body(RIGHT)).from_page("/").json_answer(
+        script("/auth/token", &body(RIGHT)).from_page("/").json_answer(
             200,
             &[],
             &format!(r#"{{"access_token":"{token}","expires_in":604800,"token_type":"Bearer"}}"#),
@@ -178,7 +181,7 @@ fn a_single_page_app_with_a_bearer_token() {
             ..request(Method::GET, "/comms", &[("upgrade", "websocket")], "").0
         })
         .answered(101, &[], ""),
-        form("/auth/revoke", &format!("token={token}"))
+        script("/auth/revoke", &format!("token={token}"))
             .with("authorization", &bearer)
             .json_answer(200, &[], ""),
     ];
@@ -194,13 +197,14 @@ fn a_single_page_app_with_a_bearer_token() {
             "bearer = \"/access_token\"",
             "success = { status = [200], json = \"/access_token\" }",
             "failure = { status = [403] }",
-            "# [portal.who_am_i]",
-            "# path = \"/settings\"",
-            "# username = { json = \"/user/username\" }",
+            "step_up_script = true",
+            "[portal.who_am_i]",
+            "path = \"/settings\"",
+            "username = { json = \"/user/username\" }",
         ],
     );
     assert!(learned.section.contains("\"/auth/login\""), "{}", learned.section);
-    lacks(&learned, &["/flows", "\"/settings\"", token]);
+    lacks(&learned, &["/flows", token]);
     warns(
         &learned,
         &[
@@ -431,7 +435,7 @@ fn a_login_page_with_a_query_beside_content_on_the_same_path() {
         &[
             "login_page = \"/index.php?action=login\"",
             "where = { query = { action = \"login2\" } }",
-            "logout = [{ path = \"/index.php\", query = { action = \"logout\" } }]",
+            "logout = [{ path = \"/index.php\", methods = [\"GET\"], query = { action = \"logout\" } }]",
             "success = { status = [302], sets_cookie = \"SMFCookie89\" }",
         ],
     );

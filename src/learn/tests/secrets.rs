@@ -92,3 +92,32 @@ fn a_password_that_is_a_word_of_the_file_does_not_stand_in_its_values() {
     ];
     lacks(&learned(steps), &["hunter2", "nope"]);
 }
+
+#[test]
+fn a_wrong_password_that_is_a_word_of_every_login_page_breaks_nothing() {
+    let login = "<form method=post><input name=\"user\"><input name=\"password\" type=\"password\"></form>";
+    for wrong in ["password", "wrong", "x"] {
+        let steps = vec![
+            page("/login").html(200, &[], login),
+            form("/login", &format!("user=anna&password={wrong}")).html(
+                200,
+                &[],
+                &format!("<p>Your password is wrong.</p>{login}"),
+            ),
+            form("/login", &format!("user=anna&password={RIGHT}")).to(
+                302,
+                "/home",
+                &["sid=aaaa1111bbbb2222cccc; HttpOnly"],
+            ),
+            page("/home").html(200, &[], "in"),
+        ];
+        let learned = learned(steps);
+        has(
+            &learned,
+            &[
+                "username = { form = \"user\" }",
+                "failure = { status = [200], body_contains = \"name=\\\"user\\\"\" }",
+            ],
+        );
+    }
+}
