@@ -62,6 +62,7 @@ pub(super) struct PortalText {
     pub pass_cookies: Texts,
     #[serde(default)]
     pub session_cookies: Texts,
+    pub credential_headers: Option<Texts>,
     pub session_parameters: Option<Texts>,
     pub identity_header: Option<Text>,
     pub origin: Option<Text>,

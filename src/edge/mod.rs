@@ -19,6 +19,7 @@ mod headers;
 pub(crate) mod hygiene;
 mod live;
 mod login;
+mod long;
 mod machine;
 mod messages;
 mod ops;

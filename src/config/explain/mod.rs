@@ -164,6 +164,17 @@ fn open(config: &Config) -> Vec<String> {
             or(&names)
         ));
     }
+    if !rules.credential_headers.is_empty() {
+        let names: Vec<&str> = rules
+            .credential_headers
+            .iter()
+            .map(http::HeaderName::as_str)
+            .collect();
+        say.push(format!(
+            "A token in the header {} goes up only if the session's own login brought it.",
+            or(&names)
+        ));
+    }
     say
 }
 

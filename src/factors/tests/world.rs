@@ -413,5 +413,6 @@ fn rules() -> PortalRules {
         pass_cookies: vec![],
         session_cookies: vec![],
         session_parameters: vec![],
+        credential_headers: vec![],
     }
 }
