@@ -17,6 +17,14 @@ use crate::clock::Timestamp;
 
 /// The default of `session_parameters`.
 pub const SESSION_PARAMETERS: [&str; 5] = ["PHPSESSID", "JSESSIONID", "sid", "session_id", "access_token"];
+/// The default of `credential_headers`.
+const CREDENTIAL_HEADERS: [&str; 5] = [
+    "Private-Token",
+    "Job-Token",
+    "Deploy-Token",
+    "X-Redmine-API-Key",
+    "X-Redmine-Switch-User",
+];
 /// As long as a line of the file gets.
 const WIDTH: usize = 110;
 
@@ -135,6 +143,7 @@ impl Draft<'_> {
         let _ = writeln!(text, "upstream = {}", quoted(&self.recording.upstream));
         self.open(&mut text);
         self.cookies(&mut text);
+        self.credential_headers(&mut text);
         if self.step_up_script {
             text.push_str(&comment(
                 "The login is sent by a script, which cannot show the challenge itself: this leads its page there.",
@@ -271,6 +280,26 @@ impl Draft<'_> {
             )));
             text.push_str(&list("session_parameters", &all));
         }
+    }
+
+    fn credential_headers(&self, text: &mut String) {
+        let sent = self.rules.iter().filter_map(|rule| rule.bearer.as_ref());
+        let mut others: Vec<String> = sent.flat_map(|bearer| bearer.headers.clone()).collect();
+        others.retain(|name| {
+            !CREDENTIAL_HEADERS
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+        });
+        if others.is_empty() {
+            return;
+        }
+        text.push_str(&comment(&format!(
+            "The default list, and what carried the token here: {}.",
+            others.join(", ")
+        )));
+        let all = CREDENTIAL_HEADERS.iter().map(|name| quoted(name));
+        let all: Vec<String> = all.chain(others.iter().map(|name| quoted(name))).collect();
+        text.push_str(&list("credential_headers", &all));
     }
 
     fn who_am_i(&self, text: &mut String) {

@@ -184,8 +184,8 @@ fn by_token(found: &Found<'_>, say: &mut Vec<String>) {
         }
         if !bearer.headers.is_empty() {
             say.push(format!(
-                "It was sent in the header {}: doorstep binds tokens in Authorization, queries and WebSockets only, and cannot \
-                 tell whose one in another header is.",
+                "It was sent in the header {}, not only in Authorization: credential_headers names it, so that only the \
+                 session's own token goes up there.",
                 and(&bearer.headers)
             ));
         }

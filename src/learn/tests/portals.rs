@@ -566,3 +566,31 @@ fn fields_that_say_nothing_are_told_apart_by_what_differs() {
         &["username = { json = \"/a\" }", "failure = { status = [401] }"],
     );
 }
+
+#[test]
+fn a_token_in_a_header_of_its_own() {
+    let token = "abcdefgh1234567890abcdefgh";
+    let body = |password| format!(r#"{{"username":"anna","password":"{password}"}}"#);
+    let steps = vec![
+        page("/").html(200, &[], "<div></div>"),
+        json("/api/sign-in", &body(WRONG))
+            .from_page("/")
+            .json_answer(401, &[], "{}"),
+        json("/api/sign-in", &body(RIGHT)).from_page("/").json_answer(
+            200,
+            &[],
+            &format!(r#"{{"token":"{token}"}}"#),
+        ),
+        fetch("/api/data")
+            .with("x-auth-token", token)
+            .json_answer(200, &[], "{}"),
+    ];
+    let learned = learned(steps);
+    has(&learned, &["bearer = \"/token\""]);
+    assert!(
+        learned.section.contains("\"x-auth-token\"]"),
+        "{}",
+        learned.section
+    );
+    warns(&learned, &["credential_headers names it"]);
+}
