@@ -54,6 +54,8 @@ pub struct Visitor {
     pub side: Side,
     /// From which address.
     pub client: IpAddr,
+    /// At which place that is, where a trusted proxy says so.
+    pub place: Option<String>,
     /// Page or script.
     pub asker: Asker,
     /// When.

@@ -98,6 +98,8 @@ pub struct Listen {
     pub tls: Option<Tls>,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// In which header they name the place that a client is at.
+    pub place_header: Option<HeaderName>,
     /// How long requests in flight may take to finish after SIGTERM.
     pub drain: Duration,
 }

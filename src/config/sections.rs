@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::HeaderName;
 use ipnet::IpNet;
 use url::Url;
 
@@ -37,6 +38,14 @@ pub(super) fn listen(reader: &mut Reader<'_>, text: &ListenText) -> Option<Liste
         Some(tls) => read_tls(reader, tls).map(Some),
     };
     let trusted_proxies = reader.values(&text.trusted_proxies, parse_network);
+    let place_header = reader.optional(text.place_header.as_ref(), |name| {
+        if text.trusted_proxies.is_empty() {
+            return Err(
+                "place_header is believed from trusted_proxies only; name them, or take it out".into(),
+            );
+        }
+        HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is no header's name"))
+    });
     let drain = reader.value_or(text.drain.as_ref(), Duration::from_secs(8), parse_duration);
     if let (Some(Some(_)), Some(origin), Some(tls)) = (&tls, &public_url, &text.tls)
         && !origin.is_secure()
@@ -54,6 +63,7 @@ pub(super) fn listen(reader: &mut Reader<'_>, text: &ListenText) -> Option<Liste
         own_url: own?.url,
         tls: tls?,
         trusted_proxies: trusted_proxies?,
+        place_header: place_header?,
         drain: drain?,
     })
 }

@@ -26,6 +26,7 @@ pub(super) struct ListenText {
     pub tls: Option<TlsText>,
     #[serde(default)]
     pub trusted_proxies: Texts,
+    pub place_header: Option<Text>,
     pub drain: Option<Text>,
     pub upgrade_socket: Known,
 }

@@ -560,4 +560,8 @@ pub struct PassedWithoutSecondFactor {
     pub reason: String,
     /// From where.
     pub from: String,
+    /// Of a break-glass: who opened it.
+    pub opened_by: Option<String>,
+    /// Of a break-glass: the reason that they gave.
+    pub because: Option<String>,
 }

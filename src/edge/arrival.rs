@@ -8,7 +8,7 @@ use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderValue, Method};
 use pingora::proxy::Session;
 
-use super::client::{asker, client_address, is_trusted};
+use super::client::{asker, client_address, is_trusted, place};
 use super::front::host_of;
 use super::hygiene::{HeadSize, Unclean, check_headers, check_raw_head, check_size};
 use crate::access::{Settings, session_cookie_name};
@@ -33,6 +33,8 @@ pub struct Arrival {
     pub target: Target,
     /// From which address.
     pub client: IpAddr,
+    /// At which place that is, where a trusted proxy says so.
+    pub place: Option<String>,
     /// By a page or a script.
     pub asker: Asker,
     /// What the browser sent along.
@@ -98,6 +100,7 @@ impl Arrival {
             request_id: request_id(),
             method: head.method.clone(),
             client: client_address(peer, &head.headers, &listen.trusted_proxies),
+            place: place(peer, &head.headers, listen),
             asker: asker(&head.headers),
             cookies: BrowserCookies::split(head.headers.get_all(COOKIE).iter().map(|value| value.as_bytes())),
             authorization: head.headers.get(AUTHORIZATION).cloned(),

@@ -222,6 +222,7 @@ impl Door {
                     who,
                     side: arrival.side,
                     client: arrival.client,
+                    place: arrival.place,
                     asker: arrival.asker,
                     now,
                     request_id: arrival.request_id,

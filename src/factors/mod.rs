@@ -29,8 +29,10 @@ pub mod totp;
 mod vendor;
 pub mod verify;
 mod waiting;
+mod whence;
 
 pub use self::push_follow::Following;
+pub use self::whence::Whence;
 
 #[cfg(test)]
 pub mod authenticator;

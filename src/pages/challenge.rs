@@ -139,7 +139,7 @@ async fn pushed(desk: &Desk, request: Request) -> Answer {
         Asked::Clicked
     };
     let now = desk.now();
-    let sent = desk.door.send_push(session, asked, &desk.browser, now).await?;
+    let sent = desk.door.send_push(session, asked, desk.whence(), now).await?;
     let (status, word, problem) = match sent {
         // Held: the page goes on offering the button.
         PushSent::Sent | PushSent::Held => return Ok(desk.moved_to("sent", CHALLENGE)),

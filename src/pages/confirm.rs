@@ -76,7 +76,7 @@ impl Desk {
             return Ok(Err(Unconfirmed::of_sms(outcome, now)));
         }
         if fields.get("send") == Some("phone") {
-            let sent = self.door.ask_phone_for_token(session, &self.browser, now).await?;
+            let sent = self.door.ask_phone_for_token(session, self.whence(), now).await?;
             return Ok(Err(Unconfirmed::of_phone(&sent, now)));
         }
         let typed = fields.get("proof").unwrap_or_default();

@@ -18,6 +18,7 @@ use crate::access::{Doorstep, Entry, LiveSession, Settings, Visitor, Who};
 use crate::clock::Timestamp;
 use crate::config::{Portal, Side, UnknownEmployee};
 use crate::directory::Actor;
+use crate::factors::Whence;
 use crate::factors::browser::browser;
 use crate::factors::collect::Collected;
 use crate::gate::decide::{is_remembered, still_stands};
@@ -93,6 +94,14 @@ impl FromRequestParts<Arc<Doorstep>> for Desk {
 impl Desk {
     pub fn now(&self) -> Timestamp {
         self.visitor.now
+    }
+
+    /// From where the visitor asks, as their phone shows it.
+    pub fn whence(&self) -> Whence<'_> {
+        Whence {
+            browser: &self.browser,
+            place: self.visitor.place.as_deref(),
+        }
     }
 
     pub fn portal(&self) -> &str {

@@ -390,13 +390,8 @@ fn what_people_and_directories_say_is_text_and_nothing_else() {
 #[test]
 #[ignore = "writes files to look at"]
 fn write_the_gallery() {
-    let folder = std::path::PathBuf::from(std::env::var("DOORSTEP_GALLERY").unwrap());
-    std::fs::create_dir_all(folder.join(".doorstep/assets")).unwrap();
+    let folder = super::tests::gallery::folder();
     for (name, page, _) in every_state() {
         std::fs::write(folder.join(format!("{name}.html")), page.body()).unwrap();
-    }
-    for file in [&*assets::CSS, &*assets::JS] {
-        let path = folder.join(file.path.trim_start_matches('/'));
-        std::fs::write(path, assets::asset(&file.path).unwrap().body()).unwrap();
     }
 }

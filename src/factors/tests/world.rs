@@ -342,6 +342,7 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
             public_url: Origin::parse("https://portal.example.com").unwrap(),
             tls: None,
             trusted_proxies: vec![],
+            place_header: None,
             drain: 8 * SECOND,
         },
         ops: Ops {

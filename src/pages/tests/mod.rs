@@ -6,6 +6,7 @@ mod changes;
 mod crossing;
 mod devices;
 mod enrolment;
+pub mod gallery;
 mod hand_over;
 mod lost_phone;
 mod passkeys;

@@ -398,6 +398,7 @@ impl World {
             side: sent.side,
             who: self.door.who(sent.token, self.now()).await.unwrap(),
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            place: None,
             asker: sent.asker,
             now: self.now(),
             request_id: "test".into(),

@@ -1,6 +1,8 @@
 //! What people see below `/.doorstep/`.
 
+mod accessible;
 mod challenge;
+mod desk;
 mod own_url;
 mod passkeys;
 mod phones;

@@ -234,6 +234,39 @@ impl Chromium {
         .await
     }
 
+    /// Runs a script with words as its arguments; what it returns.
+    pub async fn run(&self, script: &str, words: &[&str]) -> Value {
+        self.call(
+            Method::POST,
+            "/execute/sync",
+            json!({"script": script, "args": words}),
+        )
+        .await
+    }
+
+    /// Runs a script that says when it is done; what it says.
+    pub async fn told(&self, script: &str) -> Value {
+        self.call(
+            Method::POST,
+            "/execute/async",
+            json!({"script": script, "args": []}),
+        )
+        .await
+    }
+
+    /// Lays the page out at a width, for eyes that like it light or dark, from now on.
+    pub async fn look_like(&self, width: u32, scheme: &str) {
+        let metrics = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": {
+            "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600,
+        }});
+        let media = json!({"cmd": "Emulation.setEmulatedMedia", "params": {
+            "features": [{"name": "prefers-color-scheme", "value": scheme}],
+        }});
+        for command in [metrics, media] {
+            self.call(Method::POST, "/goog/cdp/execute", command).await;
+        }
+    }
+
     /// Lays the page out at a width, as a phone or a desktop would, and keeps a picture of it in
     /// `target/screenshots`.
     pub async fn picture(&self, name: &str, width: u32, height: u32) -> PathBuf {
