@@ -146,6 +146,10 @@ fn mode(reader: &mut Reader<'_>, text: &PortalText, listen: Option<&Listen>) -> 
         let what = "forward-auth needs [listen] trusted_proxies: only a proxy that they name is answered";
         reader.refuse(word.span(), what);
     }
+    if listen.is_some_and(|listen| listen.own_url.is_some()) {
+        let what = "own_url does not go with forward-auth: own pages need the portal's cookies, which only public_url gets";
+        reader.refuse(word.span(), what);
+    }
     if text.step_up_script {
         let what = "step_up_script does nothing in forward-auth mode: the portal's pages do not pass here";
         reader.refuse(word.span(), what);

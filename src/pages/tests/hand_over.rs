@@ -167,7 +167,7 @@ async fn f5_the_way_back_is_open_only_to_the_browser_that_gave_the_password() {
     let answer = world.send(with(&token.cookie_value())).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
     assert_eq!(answer.token().id(), raised.id());
-    assert_eq!(answer.location(), "https://portal.example.com/");
+    assert_eq!(answer.location(), "https://portal.example.com/devices?page=2");
     let again = world.send(with(&token.cookie_value())).await;
     assert_eq!((again.status, again.cookies().len()), (StatusCode::FORBIDDEN, 0));
 }

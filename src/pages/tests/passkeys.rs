@@ -170,6 +170,7 @@ async fn i14_nobody_adds_a_passkey_on_a_password_alone_or_for_another_session() 
         (page.status, page.location()),
         (StatusCode::SEE_OTHER, "/.doorstep/challenge")
     );
+    world.send(Sent::get("/.doorstep/challenge").by(&waiting)).await;
     let asked = world
         .send(Sent::form("/.doorstep/challenge/passkey", &waiting, ""))
         .await;

@@ -77,6 +77,11 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// Whether a script learnt nothing of an answer.
+fn is_unread(told: &Value) -> bool {
+    ["failed", "opaque 0 "].contains(&text(told))
+}
+
 /// The whole story, for own pages on this host.
 async fn scripts_are_kept_out(host: &str) {
     let mut site = Site::open(host).await;
@@ -124,7 +129,7 @@ async fn scripts_are_kept_out(host: &str) {
         "/.doorstep/logout",
     ] {
         let sent = fetched(&desk, &site.own(path), &body).await;
-        assert_eq!(text(&sent), "opaque 0 ", "{path}");
+        assert!(is_unread(&sent), "{path}: {sent}");
         let sent = fetched(&desk, &site.public(path), &body.replace("mode: 'no-cors', ", "")).await;
         assert!(text(&sent).contains("own_origin"), "{path}: {sent}");
     }
@@ -157,7 +162,7 @@ async fn scripts_are_kept_out(host: &str) {
         "{method: 'POST', mode: 'no-cors', body: '{}'}",
     )
     .await;
-    assert_eq!(text(&forged), "opaque 0 ");
+    assert!(is_unread(&forged), "{forged}");
     let events = site.world.gateway.json(&["audit", "list"]).to_string();
     for event in ["factor.added", "recovery_codes", "session.revoked"] {
         let before = events.matches(event).count();
@@ -266,7 +271,10 @@ async fn a_foreign_host_is_neither_origin() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_it_a_script_changes_nothing_without_a_token_in_the_same_form() {
-    let mut world = World::new(StoreKind::Memory).await;
+    let mut world = World::with(StoreKind::Memory, Knobs::default(), |settings| {
+        settings.host = Some("localhost");
+    })
+    .await;
     let anna = world.anna_signed_in().await;
     // Same origin: a script reads her pages, form token and all.
     let page = anna.fetch("GET", "/.doorstep/account").await.expect(200).text();
@@ -277,15 +285,20 @@ async fn without_it_a_script_changes_nothing_without_a_token_in_the_same_form() 
         .split('"')
         .next()
         .unwrap();
-    let id = world.gateway.json(&["employee", "show", ANNA]);
-    let id = id["factors"][0]["id"].as_str().unwrap_or_default().to_owned();
+    let id = page
+        .split("account/remove?id=")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
     for (path, more) in [
         ("/.doorstep/enroll/totp", ""),
         ("/.doorstep/enroll/push", ""),
         ("/.doorstep/enroll/passkey", ""),
         ("/.doorstep/enroll/recovery", ""),
-        ("/.doorstep/account/remove", &id),
-        ("/.doorstep/account/phone", &id),
+        ("/.doorstep/account/remove", id),
+        ("/.doorstep/account/phone", id),
     ] {
         let fields = [("csrf", csrf), ("id", more), ("name", "x"), ("token", "000000")];
         let answer = anna.post(path, &fields).await;

@@ -67,7 +67,7 @@ async fn a_passkey_is_added_signs_in_and_may_be_required() {
         .await;
     desk.until_shown("Anna's laptop").await;
     desk.picture("account-passkey", 1280, 900).await;
-    let listed = world.gateway.json(&["employee", "show", ANNA]).to_string();
+    let listed = world.gateway.ok(&["employee", "show", ANNA]);
     assert!(
         listed.contains("passkey") && listed.contains("Anna's laptop"),
         "{listed}"
@@ -113,7 +113,7 @@ async fn a_passkey_is_added_signs_in_and_may_be_required() {
     desk.click(USE_PASSKEY).await;
     desk.until_at("the login page", |url| url.contains("/login"))
         .await;
-    let listed = world.gateway.json(&["employee", "show", ANNA]).to_string();
+    let listed = world.gateway.ok(&["employee", "show", ANNA]);
     assert!(!listed.contains("Anna's laptop"), "{listed}");
     desk.close().await;
 }
