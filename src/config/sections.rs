@@ -10,6 +10,7 @@ use url::Url;
 
 use super::bounds::bounds;
 use super::duration::{parse_duration, parse_limit, parse_positive_duration};
+use super::own_pages::own_pages;
 use super::reader::Reader;
 use super::text::{DirectoryText, LimitsText, ListenText, OpsText, SecretsText, SessionsText, Text, TlsText};
 use super::{
@@ -19,7 +20,6 @@ use crate::secret::Redacted;
 use crate::sessions::Limit;
 
 pub(super) fn listen(reader: &mut Reader<'_>, text: &ListenText) -> Option<Listen> {
-    reader.not_built("own_url", &text.own_url, None);
     reader.not_built("upgrade_socket", &text.upgrade_socket, None);
     let address = reader.value(&text.address, parse_address);
     let public_url = reader.value(&text.public_url, |url| {
@@ -32,6 +32,7 @@ pub(super) fn listen(reader: &mut Reader<'_>, text: &ListenText) -> Option<Liste
         }
         Ok(origin)
     });
+    let own = own_pages(reader, text, public_url.as_ref());
     let tls = match &text.tls {
         None => Some(None),
         Some(tls) => read_tls(reader, tls).map(Some),
@@ -58,6 +59,8 @@ pub(super) fn listen(reader: &mut Reader<'_>, text: &ListenText) -> Option<Liste
     Some(Listen {
         address: address?,
         public_url: public_url?,
+        own_address: own.as_ref()?.address,
+        own_url: own?.url,
         tls: tls?,
         trusted_proxies: trusted_proxies?,
         place_header: place_header?,
@@ -81,12 +84,17 @@ pub(super) fn ops(reader: &mut Reader<'_>, text: &OpsText, listen: Option<&Liste
         None => Some(None),
         Some(file) => reader.file_path(file).map(Some),
     };
+    let taken = |listener: SocketAddr| {
+        address.is_some_and(|address| {
+            address.port() == listener.port()
+                && address.port() != 0
+                && (address.ip() == listener.ip()
+                    || address.ip().is_unspecified()
+                    || listener.ip().is_unspecified())
+        })
+    };
     if let (Some(address), Some(listen), Some(text)) = (address, listen, &text.address)
-        && address.port() == listen.address.port()
-        && address.port() != 0
-        && (address.ip() == listen.address.ip()
-            || address.ip().is_unspecified()
-            || listen.address.ip().is_unspecified())
+        && (taken(listen.address) || listen.own_listener().is_some_and(taken))
     {
         reader.refuse(
             text.span(),
@@ -219,7 +227,7 @@ pub(super) fn key_file(reader: &mut Reader<'_>, text: &SecretsText) -> Option<Pa
     }
 }
 
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         format!("{text:?} is no address; write IP:PORT, such as \"0.0.0.0:8443\" or \"[::]:8443\"")
     })

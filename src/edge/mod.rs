@@ -33,6 +33,7 @@ mod record;
 mod record_wire;
 mod refuse;
 mod run;
+mod sides;
 mod start;
 mod step_up;
 mod upstream;

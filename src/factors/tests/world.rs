@@ -336,6 +336,8 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
         canary: None,
         file: folder.join("doorstep.toml"),
         listen: Listen {
+            own_url: None,
+            own_address: None,
             address: "127.0.0.1:0".parse().unwrap(),
             public_url: Origin::parse("https://portal.example.com").unwrap(),
             tls: None,

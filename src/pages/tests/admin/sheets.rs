@@ -10,7 +10,7 @@ use crate::secret::SessionToken;
 const IMPORT: &str = "/.doorstep/admin/import";
 
 /// A form with files, as a browser sends it.
-async fn upload(world: &World, token: &SessionToken, fields: &[(&str, &str)]) -> Answer {
+pub async fn upload(world: &World, token: &SessionToken, fields: &[(&str, &str)]) -> Answer {
     let mut body = String::new();
     for (field, text) in fields.iter().chain([&("csrf", token.form_token().as_str())]) {
         let file = if *field == "file" {
