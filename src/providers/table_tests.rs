@@ -36,6 +36,7 @@ struct Vendor {
 
 async fn authy() -> Vendor {
     let simulator = AuthySimulator::start().await;
+    simulator.app_shows("1", "4155550102", "7654321");
     let settings = AuthySettings {
         base_url: simulator.url.clone(),
         api_key: Redacted::new(AUTHY_KEY.to_owned()),
