@@ -65,8 +65,9 @@ impl Both {
 
 /// The header without what belongs to the moment, to the connection, or to the browser's own jar.
 fn settled(headers: &HeaderMap) -> Vec<(String, String)> {
-    const OTHERS: [&str; 9] = [
+    const OTHERS: [&str; 10] = [
         "date",
+        "expires",
         "set-cookie",
         "location",
         "cache-control",

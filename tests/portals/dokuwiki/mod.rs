@@ -127,7 +127,6 @@ async fn a_firm_that_asks_for_nothing_works_as_without_a_gateway() {
         "/lib/exe/css.php?t=dokuwiki",
         "/lib/tpl/dokuwiki/images/favicon.ico",
         "/lib/exe/js.php?t=dokuwiki",
-        "/feed.php",
     ] {
         both.same(path, &[]).await;
     }
