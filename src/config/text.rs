@@ -21,10 +21,12 @@ pub(super) type Known = Option<Spanned<toml::Value>>;
 pub(super) struct ListenText {
     pub address: Text,
     pub public_url: Text,
-    pub own_url: Known,
+    pub own_url: Option<Text>,
+    pub own_address: Option<Text>,
     pub tls: Option<TlsText>,
     #[serde(default)]
     pub trusted_proxies: Texts,
+    pub place_header: Option<Text>,
     pub drain: Option<Text>,
     pub upgrade_socket: Known,
 }

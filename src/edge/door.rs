@@ -152,6 +152,13 @@ impl Door {
         }
         let now = self.door.now();
         let mut who = self.door.who(arrival.token(), now).await?;
+        if let Some(answer) = self.elsewhere(session.req_header(), &arrival, &who, now).await? {
+            if !arrival.method.is_safe() {
+                session.set_keepalive(None);
+            }
+            answer::write(session, answer).await?;
+            return Ok(Step::Answered);
+        }
         take_session_out_of_path(&mut arrival, &who)?;
         let classed = match self.class(session, &arrival).await? {
             Ok(classed) => classed,
@@ -213,7 +220,9 @@ impl Door {
                 let time = arrival.settings.config.limits.bounds.body_timeout;
                 let visitor = Visitor {
                     who,
+                    side: arrival.side,
                     client: arrival.client,
+                    place: arrival.place,
                     asker: arrival.asker,
                     now,
                     request_id: arrival.request_id,

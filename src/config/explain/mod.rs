@@ -3,6 +3,7 @@
 
 mod doors;
 mod front;
+mod own_pages;
 mod pages;
 mod risks;
 mod vendors;
@@ -76,8 +77,14 @@ fn placement(config: &Config) -> Vec<String> {
         }
         None => "It speaks plain http on a loopback address, for development.".to_owned(),
     });
+    say.extend(own_pages::sentences(config));
     if listen.trusted_proxies.is_empty() {
         say.push("Forwarding headers are believed from nobody; the client is whoever connects.".into());
+    }
+    if let Some(header) = &listen.place_header {
+        say.push(format!(
+            "The place that phones show is what the trusted proxies say in {header}."
+        ));
     }
     let ops = &config.ops;
     say.push(match &ops.token_file {
@@ -409,6 +416,11 @@ fn told(config: &Config) -> Vec<String> {
             "Employees and their firm's admins are told of changes to factors, numbers and policy by e-mail from {} through {}:{}{else_sms}.",
             smtp.from, smtp.host, smtp.port
         ));
+        if smtp.ca.is_some() {
+            say.push(
+                "The mail server's certificate is taken only if the authority in its ca signed it.".into(),
+            );
+        }
     } else if sms {
         say.push(
             "Employees and their firm's admins are told of changes to factors, numbers and policy by SMS."
