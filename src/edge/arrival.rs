@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use http::header::{AUTHORIZATION, COOKIE, HOST};
-use http::{HeaderValue, Method};
+use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HOST, USER_AGENT};
+use http::{HeaderName, HeaderValue, Method};
+use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
 use super::client::{asker, client_address, is_trusted, place};
@@ -41,6 +42,8 @@ pub struct Arrival {
     pub cookies: BrowserCookies,
     /// The credentials that it brings itself.
     pub authorization: Option<HeaderValue>,
+    /// What it says of the browser, for the portal's questions about its session: many portals tie that to them.
+    pub browser: [(HeaderName, Option<HeaderValue>); 2],
     /// The Set-Cookie lines that its answer carries, whatever it is: an approval was collected on the way.
     pub collected: Vec<String>,
     /// Whether a trusted proxy sent it.
@@ -104,12 +107,29 @@ impl Arrival {
             asker: asker(&head.headers),
             cookies: BrowserCookies::split(head.headers.get_all(COOKIE).iter().map(|value| value.as_bytes())),
             authorization: head.headers.get(AUTHORIZATION).cloned(),
+            browser: [USER_AGENT, ACCEPT_LANGUAGE].map(|name| {
+                let value = head.headers.get(&name).cloned();
+                (name, value)
+            }),
             collected: Vec::new(),
             is_by_proxy,
             is_upgrade: session.as_downstream().is_upgrade_req(),
             target,
             settings,
         })
+    }
+
+    /// Makes a request of doorstep's own look as if this browser made it.
+    ///
+    /// # Errors
+    /// Where a value cannot stand in a header.
+    pub fn introduce(&self, head: &mut RequestHeader) -> pingora::Result<()> {
+        for (name, value) in &self.browser {
+            if let Some(value) = value {
+                head.insert_header(name, value)?;
+            }
+        }
+        Ok(())
     }
 
     /// The browser's session token. Twice in one request: neither counts.

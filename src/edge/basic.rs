@@ -287,6 +287,7 @@ impl Door {
         head.insert_header(ACCEPT, "*/*")?;
         head.insert_header(ACCEPT_ENCODING, "identity")?;
         head.insert_header(USER_AGENT, "doorstep")?;
+        arrival.introduce(&mut head)?;
         let said = Said {
             client: arrival.client,
             identity: None,

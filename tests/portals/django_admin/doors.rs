@@ -15,7 +15,7 @@ use crate::support::webdriver::Chromium;
 
 /// On each page of somebody signed in.
 fn greeting(user: &str) -> String {
-    format!("<strong>{}</strong>", user.to_uppercase())
+    format!("<strong>{user}</strong>")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

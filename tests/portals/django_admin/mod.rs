@@ -4,7 +4,7 @@ mod doors;
 pub mod start;
 
 use super::app::{ANNA, password_of};
-use super::same::{Both, directly};
+use super::same::{Both, without_gateway};
 use super::site::{Site, pass_challenge};
 use crate::support::webdriver::Chromium;
 use crate::support::world::ANNA_PHONE;
@@ -98,10 +98,9 @@ async fn a_firm_that_asks_for_nothing_works_as_without_a_gateway() {
     chromium.close().await;
 
     let both = Both {
-        direct: directly(&site.app),
+        direct: without_gateway(&site),
         through: Browser::at(&site.gateway),
-        gateway: &site.gateway,
-        app: &site.app,
+        by_script: false,
         settle,
     };
     for browser in [&both.direct, &both.through] {

@@ -5,7 +5,7 @@ pub mod start;
 
 use self::start::{SECRET, secret_of};
 use super::app::{ANNA, password_of};
-use super::same::{Both, directly};
+use super::same::{Both, without_gateway};
 use super::site::{Site, pass_challenge};
 use crate::support::browser::CHALLENGE;
 use crate::support::webdriver::Chromium;
@@ -105,10 +105,9 @@ async fn a_firm_that_asks_for_nothing_works_as_without_a_gateway() {
     chromium.close().await;
 
     let both = Both {
-        direct: directly(&site.app),
+        direct: without_gateway(&site),
         through: Browser::at(&site.gateway),
-        gateway: &site.gateway,
-        app: &site.app,
+        by_script: false,
         settle,
     };
     for browser in [&both.direct, &both.through] {
@@ -128,7 +127,6 @@ async fn a_firm_that_asks_for_nothing_works_as_without_a_gateway() {
         "/lib/exe/css.php?t=dokuwiki",
         "/lib/tpl/dokuwiki/images/favicon.ico",
         "/lib/exe/js.php?t=dokuwiki",
-        "/feed.php",
     ] {
         both.same(path, &[]).await;
     }

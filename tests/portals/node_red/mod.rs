@@ -5,7 +5,7 @@ pub mod start;
 
 use self::start::{SECRET, TICK};
 use super::app::{ANNA, password_of};
-use super::same::{Both, directly};
+use super::same::{Both, without_gateway};
 use super::site::{Site, pass_challenge};
 use crate::support::browser::CHALLENGE;
 use crate::support::webdriver::Chromium;
@@ -95,14 +95,13 @@ async fn a_firm_that_asks_for_nothing_works_as_without_a_gateway() {
     );
     chromium.close().await;
 
-    let (direct, through) = (directly(&site.app), Browser::at(&site.gateway));
+    let (direct, through) = (without_gateway(&site), Browser::at(&site.gateway));
     let theirs = token_of(&post_login(&direct, ANNA, password_of(ANNA)).await.expect(200));
     let ours = token_of(&post_login(&through, ANNA, password_of(ANNA)).await.expect(200));
     let both = Both {
         direct: direct.also("authorization", &format!("Bearer {theirs}")),
         through: through.also("authorization", &format!("Bearer {ours}")),
-        gateway: &site.gateway,
-        app: &site.app,
+        by_script: true,
         settle: str::to_owned,
     };
     for path in [

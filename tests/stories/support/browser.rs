@@ -147,8 +147,10 @@ impl Browser {
             .uri(path)
             .header("host", authority)
             .header("user-agent", "stories/1")
-            .header("accept", accept)
-            .header("accept-encoding", "gzip");
+            .header("accept", accept);
+        if !self.extra.contains_key("accept-encoding") {
+            request = request.header("accept-encoding", "gzip");
+        }
         if !self.extra.contains_key("sec-fetch-site") {
             request = request.header("sec-fetch-site", "same-origin");
         }
