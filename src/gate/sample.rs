@@ -50,6 +50,7 @@ pub(super) fn login_rule(path: &str) -> LoginRule {
         where_form: Vec::new(),
         where_json: Vec::new(),
         username: UsernameSource::Form("email".into()),
+        everywhere: false,
         password: "password".into(),
         answer: None,
         bearer: None,
@@ -112,6 +113,7 @@ pub(super) fn rules() -> PortalRules {
         pass_cookies: Vec::new(),
         session_cookies: vec![glob("sessionid"), glob("DW*")],
         session_parameters: vec!["JSESSIONID".into(), "sid".into()],
+        credential_headers: Vec::new(),
         exempt: Vec::new(),
         who_am_i: None,
     }

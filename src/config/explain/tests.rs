@@ -167,3 +167,34 @@ fn what_a_vendor_does_is_told() {
     }
     assert!(!words(&text).contains(&std::env::var("PATH").unwrap()));
 }
+
+#[test]
+fn forward_auth_says_what_it_cannot_hold() {
+    let text = LEAST
+        .replace(
+            "#portal",
+            "mode = \"forward-auth\"\nwho_am_i = { path = \"/api/me\", username = { json = \"/user\" } }",
+        )
+        .replace("[portal]", "trusted_proxies = [\"10.0.0.1/32\"]\n[portal]");
+    for sentence in [
+        "forwards nothing: a proxy in front, at 10.0.0.1/32, serves the portal",
+        "Logins pass to the portal unseen: POST of /login",
+        "asked with GET /api/me and the browser's own cookies and Authorization; its answer is believed for one second.",
+        "there is no vault.",
+        "the portal's session is in the browser",
+        "reach a browser that owes the factor",
+        "is not closed when its session ends",
+        "doorstep's session cookie reaches the portal",
+    ] {
+        says(&text, sentence);
+    }
+    assert!(!words(&text).contains("stay in the vault"), "{}", words(&text));
+}
+
+#[test]
+fn what_is_added_to_pages_is_told() {
+    says(
+        &LEAST.replace("#portal", "step_up_script = true"),
+        "A small script is added to the portal's HTML pages",
+    );
+}

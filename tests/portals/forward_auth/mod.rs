@@ -10,7 +10,7 @@ use self::front::{Front, Kind};
 use crate::support::gateway::Settings;
 use crate::support::portal::Knobs;
 use crate::support::process::free_address;
-use crate::support::world::{ANNA, OLGA};
+use crate::support::world::{ANNA, BEN, BEN_PHONE, OLGA};
 use crate::support::{Browser, Gateway, Portal, TotpKey};
 
 const WHO_AM_I: &str = r#"
@@ -47,7 +47,7 @@ impl Site {
         gateway.add_firm("acme", "Acme");
         gateway.add_firm("open", "Open");
         gateway.add_employee(ANNA, "acme", None);
-        gateway.add_employee(crate::support::world::BEN, "acme", None);
+        gateway.add_employee(BEN, "acme", Some(BEN_PHONE));
         gateway.add_employee(OLGA, "open", None);
         let anna = gateway.enrol_totp(ANNA);
         gateway.ok(&["firm", "enable-2fa", "acme"]);

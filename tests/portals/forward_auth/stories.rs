@@ -111,11 +111,10 @@ async fn a_script_is_told_where_the_challenge_is(kind: Kind) {
     answer.expect_to("/app/x");
     assert!(anna.fetch("GET", "/app/data").await.expect(200).holds(SECRET));
     // whoever does not keep the cookie is not sent in circles
-    let forgetful = site
-        .browser()
-        .with("cookie", &format!("sid={}", anna.cookie("sid").unwrap()));
-    let answer = forgetful.get(CHALLENGE).await.expect(303);
-    forgetful.get(answer.location()).await.expect(401);
+    let portals = format!("sid={}", anna.cookie("sid").unwrap());
+    let forgetful = || site.browser().with("cookie", &portals);
+    let answer = forgetful().get(CHALLENGE).await.expect(303);
+    forgetful().get(answer.location()).await.expect(401);
 }
 
 async fn i4_another_persons_portal_session_ends_doorsteps(kind: Kind) {

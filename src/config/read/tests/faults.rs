@@ -142,6 +142,14 @@ fn every_fault_is_told_with_its_line_and_column() {
             "is no network",
         ),
         (portal("step_up_script = 1"), "7:18:", "boolean"),
+        (portal("mode = \"front\""), "7:8:", "\"forward-auth\""),
+        (portal("mode = \"forward-auth\""), "7:8:", "who_am_i"),
+        (portal("mode = \"forward-auth\""), "7:8:", "trusted_proxies"),
+        (
+            portal("step_up_script = true\nmode = \"forward-auth\""),
+            "8:8:",
+            "does nothing in forward-auth mode",
+        ),
         (portal("ca = \"ca.pem\""), "7:6:", "https:// upstream only"),
         (
             LEAST.replace("\"http://127.0.0.1:8081\"", "[\"http://a\", \"http://b\"]"),
