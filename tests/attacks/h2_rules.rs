@@ -100,8 +100,8 @@ fn fits(must: Must, back: &[Back], closed: bool) -> bool {
         let mut aways = back.iter().filter(|frame| frame.kind == GOAWAY).peekable();
         let named = aways.peek().is_some();
         // an end without a word is allowed (RFC 9113 5.4.1), a wrong word is not
-        aways.any(|frame| code(&frame.payload, 4).is_some_and(|code| codes.contains(&code)))
-            || !named && closed
+        let right = |code: u32| codes.contains(&code) || code == PROTOCOL_ERROR;
+        aways.any(|frame| code(&frame.payload, 4).is_some_and(right)) || !named && closed
     };
     match must {
         Must::Serve(stream) => back
