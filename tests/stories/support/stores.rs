@@ -226,6 +226,8 @@ impl Postgres {
         let port = self.address.port().to_string();
         let output = Command::new(format!("{}/{name}", Self::programs()))
             .args(["-h", "127.0.0.1", "-p", &port, "-U", "doorstep"])
+            // what a story makes read-only for the gateway, it can still mend
+            .env("PGOPTIONS", "-c default_transaction_read_only=off")
             .args(words)
             .output()
             .unwrap();
