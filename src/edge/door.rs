@@ -1,6 +1,5 @@
 //! The way of one request: look over, class, who, decide, act (DESIGN section 3).
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
@@ -26,7 +25,7 @@ use crate::clock::Timestamp;
 use crate::config::{Config, UnknownEmployee};
 use crate::gate::body::{BadBody, FormBody};
 use crate::gate::path::Target;
-use crate::gate::route::{HeadClass, class_body, class_head, class_long};
+use crate::gate::route::{HeadClass, class_body, class_head};
 use crate::gate::scan::Scan;
 use crate::gate::{Ask, Credentials, Route, Verdict, decide};
 use crate::pages::{self, Told, told};
@@ -153,6 +152,13 @@ impl Door {
         }
         let now = self.door.now();
         let mut who = self.door.who(arrival.token(), now).await?;
+        if let Some(answer) = self.elsewhere(session.req_header(), &arrival, &who, now).await? {
+            if !arrival.method.is_safe() {
+                session.set_keepalive(None);
+            }
+            answer::write(session, answer).await?;
+            return Ok(Step::Answered);
+        }
         take_session_out_of_path(&mut arrival, &who)?;
         let classed = match self.class(session, &arrival).await? {
             Ok(classed) => classed,
@@ -214,7 +220,9 @@ impl Door {
                 let time = arrival.settings.config.limits.bounds.body_timeout;
                 let visitor = Visitor {
                     who,
+                    side: arrival.side,
                     client: arrival.client,
+                    place: arrival.place,
                     asker: arrival.asker,
                     now,
                     request_id: arrival.request_id,
@@ -269,21 +277,11 @@ impl Door {
                 } else {
                     route
                 };
-                let fields: Vec<String> = rules.fields_everywhere().map(Cow::into_owned).collect();
-                let headers = &session.req_header().headers;
-                return Ok(Ok(Classed {
-                    route,
-                    body: None,
-                    form: None,
-                    scan: match has_body && !fields.is_empty() {
-                        true => Scan::of(headers, fields, false),
-                        false => None,
-                    },
-                }));
+                return Ok(Ok(Classed::by_head(session, arrival, route, has_body)));
             }
             HeadClass::NeedsBody { limit } => limit,
         };
-        if let Some(long) = class_without_body(session, arrival, limit) {
+        if let Some(long) = Classed::unread(session, arrival, limit) {
             return Ok(Ok(long));
         }
         let time = arrival.settings.config.limits.bounds.body_timeout;
@@ -301,23 +299,6 @@ impl Door {
             scan: None,
         }))
     }
-}
-
-/// A request whose body says that it is longer than what is read, if it may stream all the same.
-fn class_without_body(session: &Session, arrival: &Arrival, limit: usize) -> Option<Classed> {
-    let headers = &session.req_header().headers;
-    let length = headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?;
-    if length.parse::<usize>().ok()? <= limit {
-        return None;
-    }
-    let rules = &arrival.settings.config.portal.rules;
-    let (route, fields) = class_long(rules, &arrival.method, &arrival.target)?;
-    Some(Classed {
-        route,
-        body: None,
-        form: None,
-        scan: Scan::of(headers, fields, true),
-    })
 }
 
 /// What `decide` is asked of a request.

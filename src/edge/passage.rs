@@ -4,12 +4,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use http::HeaderValue;
 use http::header::SET_COOKIE;
+use http::{HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::arrival::Arrival;
-use super::credentials::{is_bound, offers_foreign_token, without_foreign_tokens};
+use super::credentials::{is_bound, names_a_token, offers_foreign_token, without_foreign_tokens};
 use super::headers::{self, Said};
 use super::messages::{Foreign, Messages};
 use super::step_up;
@@ -17,7 +17,7 @@ use crate::access::{Doorstep, LiveSession, Unknown, Who};
 use crate::gate::scan::{NamesSomebody, Scan};
 use crate::gate::{Credentials, Route};
 use crate::sessions::Level;
-use crate::vault::{Bound, BrowserCookies, Jar, Parted, Vault, part};
+use crate::vault::{Bound, BrowserCookies, Credential, Jar, Parted, Vault, part};
 
 /// A request that is forwarded.
 pub struct Passage {
@@ -39,6 +39,8 @@ pub struct Passage {
     bound: Bound,
     /// What is said over its WebSocket.
     messages: Messages,
+    /// Whether it is a machine client's, with credentials of its own.
+    is_exempt: bool,
     /// What its body is looked through for.
     scan: Option<Scan>,
     /// A session cookie that its answer brings.
@@ -85,10 +87,16 @@ impl Passage {
             .clone()
             .filter(|value| in_vault && is_bound(&vault.bound, value));
         let rules = &arrival.settings.config.portal.rules;
-        let query = arrival.target.query().filter(|_| in_vault && rules.has_bearer());
-        let cleaned = query.and_then(|query| {
-            without_foreign_tokens(query, &rules.session_parameters, &vault.bound, &vault.main)
-        });
+        // Without a bearer rule a session's id may stand in the portal's own links; a token never does.
+        let names: Vec<String> = rules
+            .session_parameters
+            .iter()
+            .filter(|name| rules.has_bearer() || names_a_token(name))
+            .cloned()
+            .collect();
+        let query = arrival.target.query().filter(|_| in_vault && !names.is_empty());
+        let cleaned =
+            query.and_then(|query| without_foreign_tokens(query, &names, &vault.bound, &vault.main));
         let target = cleaned.map(|query| match query.is_empty() {
             true => arrival.target.path().to_owned(),
             false => format!("{}?{query}", arrival.target.path()),
@@ -104,6 +112,7 @@ impl Passage {
             bound: vault.bound,
             messages: Messages::default(),
             scan: None,
+            is_exempt: false,
             own_cookie: None,
             session_ended: false,
             owed,
@@ -118,6 +127,7 @@ impl Passage {
         let authorization = arrival.authorization.clone();
         Ok(Self {
             authorization,
+            is_exempt: true,
             ..Self::new(arrival, Who::Nobody, route, Credentials::None)?
         })
     }
@@ -192,6 +202,7 @@ impl Passage {
             overrides: let_in && matches!(self.route, Route::Protected | Route::Ambiguous),
         };
         headers::for_upstream(head, said, &self.arrival.settings.config)?;
+        self.drop_foreign_credentials(head);
         step_up::prepare(&self.arrival, head)?;
         if self.arrival.is_upgrade && self.arrival.settings.config.portal.rules.has_bearer() {
             // Messages that are compressed could not be read.
@@ -209,6 +220,24 @@ impl Passage {
             head.set_uri(uri);
         }
         Ok(())
+    }
+
+    /// Headers that can carry a token: only this session's own goes up (I4). A machine client's are its own.
+    fn drop_foreign_credentials(&self, head: &mut RequestHeader) {
+        let named = &self.arrival.settings.config.portal.rules.credential_headers;
+        if named.is_empty() || self.is_exempt {
+            return;
+        }
+        let is_foreign = |(name, value): (&HeaderName, &HeaderValue)| {
+            let folded = name.as_str().replace(['_', '.'], "-");
+            let own = self.credentials == Credentials::Vault
+                && self.bound.binds(Credential::Bearer, value.as_bytes());
+            (named.iter().any(|named| named.as_str() == folded) && !own).then(|| name.clone())
+        };
+        let foreign: Vec<HeaderName> = head.headers.iter().filter_map(is_foreign).collect();
+        for name in foreign {
+            head.remove_header(&name);
+        }
     }
 
     /// Rewrites the head of the answer for the browser, and keeps what the vault must keep.

@@ -501,9 +501,13 @@ fn with_script_paths(path: &str) -> impl Iterator<Item = &str> {
     scripts.chain([path, trimmed])
 }
 
-/// Whether a field stands there exactly once, with this value.
+/// Whether a field stands there exactly once, with this value; an empty one is also that of a field that is not
+/// there.
 fn holds(fields: &Fields, name: &str, value: &str) -> bool {
     let mentions = fields.mentions(name);
+    if value.is_empty() && mentions.is_empty() {
+        return true;
+    }
     !mentions.is_ambiguous() && mentions.exact.first().is_some_and(|field| field.value == value)
 }
 
@@ -514,7 +518,9 @@ fn fit(name: &str, value: &str, here: &Fields, there: Option<&Fields>) -> Fit {
     if here.is_ambiguous() || there.is_ambiguous() {
         return Fit::Unclear;
     }
-    match (likeness(&here, value), likeness(&there, value)) {
+    // An empty value asks for a field that is not there, or empty.
+    let absent = value.is_empty().then_some(Fit::Yes);
+    match (likeness(&here, value).or(absent), likeness(&there, value)) {
         (Some(Fit::Yes), None | Some(Fit::Yes)) => Fit::Yes,
         (Some(Fit::No) | None, None | Some(Fit::No)) => Fit::No,
         _ => Fit::Unclear,

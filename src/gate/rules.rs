@@ -33,6 +33,8 @@ pub struct PortalRules {
     pub session_cookies: Vec<Glob>,
     /// Parameters that can carry a session (I2).
     pub session_parameters: Vec<String>,
+    /// Headers that can carry a token, in small letters.
+    pub credential_headers: Vec<http::HeaderName>,
     /// Requests of machine clients that need no second factor: holes.
     pub exempt: Vec<Exempt>,
     /// The request that asks the portal who a session belongs to.

@@ -113,6 +113,7 @@ pub(super) fn rules() -> PortalRules {
         pass_cookies: Vec::new(),
         session_cookies: vec![glob("sessionid"), glob("DW*")],
         session_parameters: vec!["JSESSIONID".into(), "sid".into()],
+        credential_headers: Vec::new(),
         exempt: Vec::new(),
         who_am_i: None,
     }

@@ -123,10 +123,10 @@ impl Bench<'_> {
         };
         let rule = LoginRule {
             method: Method::POST,
-            everywhere: false,
             path: Glob::parse("/").ok()?,
             where_query: Vec::new(),
             where_form: Vec::new(),
+            everywhere: false,
             where_json: Vec::new(),
             username: UsernameSource::Answer,
             password: String::new(),

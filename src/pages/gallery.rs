@@ -27,6 +27,7 @@ fn view() -> View {
         sms_number: Some("+1 ••• ••• 0102".into()),
         sms_sent: None,
         push: None,
+        passkey: false,
         locked_until: None,
         ran_out: false,
         nothing_enrolled: false,
@@ -89,6 +90,7 @@ fn account() -> Response<Bytes> {
             factor("+1 ••• ••• 0102", "tokens by SMS", None),
         ],
         may_add_phone: true,
+        may_add_passkey: true,
         codes: Some(7),
         devices: vec![DeviceRow {
             id: "1".into(),

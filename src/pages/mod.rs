@@ -10,13 +10,17 @@ mod challenge;
 mod challenge_page;
 mod confirm;
 mod desk;
+mod enroll_passkey;
 mod enroll_push;
 mod enroll_totp;
 mod first_factor;
+mod hand_over;
 mod layout;
 mod logout;
 mod lost_phone;
 mod moment;
+mod origins;
+mod passkey;
 mod phone;
 mod phone_proof;
 mod phone_token;
@@ -36,6 +40,8 @@ mod tests;
 
 pub use admin::longest_body;
 pub use assets::{asset, step_up_script};
+pub use hand_over::{own_address, stays_public};
+pub use place::named as named_place;
 pub use router::router;
 pub use told::told;
 

@@ -61,7 +61,12 @@ pub fn recipe(name: &str) -> String {
     let file = format!("{}/config/portals/{name}.toml", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
     let (before, after) = text.split_once("[portal]\n").expect("a section [portal]");
-    assert!(before.lines().all(|line| line.is_empty() || line.starts_with('#')), "{before}");
+    assert!(
+        before
+            .lines()
+            .all(|line| line.is_empty() || line.starts_with('#')),
+        "{before}"
+    );
     let mut kept: Vec<&str> = after.lines().collect();
     kept.retain(|line| !line.starts_with("upstream = "));
     assert_eq!(kept.len() + 1, after.lines().count(), "one upstream: {file}");

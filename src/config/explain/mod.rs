@@ -3,6 +3,7 @@
 
 mod doors;
 mod front;
+mod own_pages;
 mod pages;
 mod risks;
 mod vendors;
@@ -76,8 +77,14 @@ fn placement(config: &Config) -> Vec<String> {
         }
         None => "It speaks plain http on a loopback address, for development.".to_owned(),
     });
+    say.extend(own_pages::sentences(config));
     if listen.trusted_proxies.is_empty() {
         say.push("Forwarding headers are believed from nobody; the client is whoever connects.".into());
+    }
+    if let Some(header) = &listen.place_header {
+        say.push(format!(
+            "The place that phones show is what the trusted proxies say in {header}."
+        ));
     }
     let ops = &config.ops;
     say.push(match &ops.token_file {
@@ -161,6 +168,17 @@ fn open(config: &Config) -> Vec<String> {
         let names: Vec<&str> = rules.session_parameters.iter().map(String::as_str).collect();
         say.push(format!(
             "A request with the parameter {} is never open: it could carry a session.",
+            or(&names)
+        ));
+    }
+    if !rules.credential_headers.is_empty() {
+        let names: Vec<&str> = rules
+            .credential_headers
+            .iter()
+            .map(http::HeaderName::as_str)
+            .collect();
+        say.push(format!(
+            "A token in the header {} goes up only if the session's own login brought it.",
             or(&names)
         ));
     }

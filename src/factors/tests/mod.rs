@@ -6,6 +6,7 @@ mod crowds;
 mod guards;
 mod locks;
 mod machine;
+mod passkeys;
 mod provider_pushes;
 mod providers;
 mod pushes;

@@ -6,13 +6,15 @@ use http::StatusCode;
 
 use super::super::body::Fields;
 use super::super::desk::Desk;
+use super::super::enroll_passkey::signed;
 use super::super::layout::{self, Shell};
 use super::super::moment::{Moment, seconds_until};
+use super::super::passkey;
 use super::super::refusal::Stop;
 use super::super::{Told, desk::Stage};
 use super::ADMIN;
 use super::action::Action;
-use crate::access::LiveSession;
+use crate::access::{Destination, LiveSession};
 use crate::clock::Timestamp;
 use crate::directory::{Actor, Employee};
 use crate::factors::confirm::{Confirmation, Means};
@@ -132,14 +134,15 @@ impl Admin<'_> {
     /// they cannot type what the admin's phone shows.
     pub async fn confirm(&self, fields: &Fields) -> Result<Result<FactorKind, Refused>, Stop> {
         let typed = fields.get("token").unwrap_or_default();
-        if typed.trim().is_empty() {
+        let signed = signed(fields);
+        if signed.is_none() && typed.trim().is_empty() {
             return Ok(Err(Refused::MISSING));
         }
-        let confirmation = self
-            .desk
-            .door
-            .confirm_token(self.session, typed, self.now())
-            .await?;
+        let (door, now) = (&self.desk.door, self.now());
+        let confirmation = match signed {
+            Some(answer) => door.confirm_passkey(self.session, answer, now).await?,
+            None => door.confirm_token(self.session, typed, now).await?,
+        };
         Ok(match confirmation {
             Confirmation::Confirmed(factor) => Ok(factor),
             Confirmation::Ended => return Err(self.desk.sign_in_again()),
@@ -160,14 +163,11 @@ impl Admin<'_> {
 
     /// Lets the admin go on after a change that took verifications back: they have just proven theirs.
     pub async fn go_on(&self, factor: FactorKind, location: &str) -> super::Answer {
-        let mut response = layout::see_other(location);
-        if let Some(entry) = self.desk.door.raise(self.session, factor, self.now()).await? {
-            let cookie = self.desk.door.session_cookie(&entry.token);
-            if let Ok(cookie) = http::HeaderValue::from_str(&cookie) {
-                response.headers_mut().append(http::header::SET_COOKIE, cookie);
-            }
-        }
-        Ok(response)
+        let Some(entry) = self.desk.door.raise(self.session, factor, self.now()).await? else {
+            return Ok(layout::see_other(location));
+        };
+        let to = Destination::Own(location.to_owned());
+        Ok(self.desk.gone_on(&entry, to))
     }
 
     /// What all pages of the desk share.
@@ -232,6 +232,7 @@ impl Refused {
                 refused.status = StatusCode::SERVICE_UNAVAILABLE;
                 refused.again = Some(60);
             }
+            Confirmation::NotByPasskey(fault) => refused.words = passkey::words(fault),
             Confirmation::NothingEnrolled | Confirmation::Confirmed(_) | Confirmation::Ended => {
                 refused.words = "You have neither a key nor a number that a token could come from.";
                 refused.status = StatusCode::FORBIDDEN;

@@ -120,7 +120,7 @@ fn page(
 /// What was posted, with the same proof as any other form's. Whoever posts is looked at before the body is.
 async fn uploaded<'a>(desk: &'a Desk, request: Request) -> Result<(Admin<'a>, Fields), Stop> {
     let (parts, body) = request.into_parts();
-    proof::check_site(&parts.headers, &desk.settings.config.listen.public_url)?;
+    proof::check_site(&parts.headers, desk.settings.config.listen.own_origin())?;
     let session = desk.session()?;
     let admin = desk.admin(IMPORT).await?;
     let fields = parts_of(&parts.headers, body).await?;

@@ -3,5 +3,7 @@
 mod accessible;
 mod challenge;
 mod desk;
+mod own_url;
+mod passkeys;
 mod phones;
 mod pictures;

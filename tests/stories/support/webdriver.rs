@@ -289,6 +289,37 @@ impl Chromium {
         file
     }
 
+    /// Plugs in an authenticator that knows its user by finger (WebAuthn level 2, section 11).
+    pub async fn authenticator(&self) -> String {
+        let wanted = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserConsenting": true, "isUserVerified": true,
+        });
+        text_of(self.call(Method::POST, "/webauthn/authenticator", wanted).await)
+    }
+
+    /// Whether its finger is known from now on.
+    pub async fn knows_finger(&self, authenticator: &str, known: bool) {
+        let path = format!("/webauthn/authenticator/{authenticator}/uv");
+        let answer = self
+            .call(Method::POST, &path, json!({"isUserVerified": known}))
+            .await;
+        assert!(answer.is_null(), "{answer}");
+    }
+
+    /// Runs a script that answers later; what it answers.
+    pub async fn script_later(&self, script: &str) -> Value {
+        let script = format!(
+            "const done = arguments[0]; (async () => {{ {script} }})().then(done, (e) => done('' + e));"
+        );
+        self.call(
+            Method::POST,
+            "/execute/async",
+            json!({"script": script, "args": []}),
+        )
+        .await
+    }
+
     /// Closes the window and ends the browser.
     pub async fn close(mut self) {
         self.call(Method::DELETE, "", Value::Null).await;
