@@ -115,6 +115,8 @@ mod tests {
         let listen = Listen {
             address: "127.0.0.1:1".parse().unwrap(),
             public_url: crate::config::Origin::parse("https://portal.example.com").unwrap(),
+            own_url: None,
+            own_address: None,
             tls: None,
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
             place_header: Some(http::HeaderName::from_static("x-geo-place")),
