@@ -219,6 +219,7 @@ pub async fn change(
 ) -> Result<Response, Problem> {
     let id = firm_named(&id)?;
     let settings = door.settings.load_full();
+    let name = changes.name.as_deref().map(shown).transpose()?;
     let edit = |firm: &Row| {
         if !etag::matches(&headers, &tag(firm)) {
             return Err(Problem::new(
@@ -226,10 +227,7 @@ pub async fn change(
                 "the firm has changed since; read it again",
             ));
         }
-        let name = match &changes.name {
-            Some(name) => shown(name)?,
-            None => &firm.name,
-        };
+        let name = name.unwrap_or(&firm.name);
         let policy = match &changes.policy {
             Some(changes) => changes.apply(&firm.policy, &settings.config, &door)?,
             None => firm.policy.clone(),

@@ -25,8 +25,29 @@ client = Client(base_url=sys.argv[1], headers={"Authorization": f"Bearer {sys.ar
 scim = SyncSCIMClient(client)
 scim.discover()
 results = check_server(scim)
-faults = [one for one in results if one.status in (Status.ERROR, Status.CRITICAL)]
+
+
+# Where doorstep is other than the tester expects, each for a reason; anything else is a fault.
+# - One number, address and role counts: it comes back as the primary one, a number in E.164, a member with a name.
+# - Nobody is without name, role and `active`: what is removed comes back as it is by default.
+# - Who is in no group is not active, whatever was said (DESIGN section 5).
+NORMALISED = {"phoneNumbers", "emails", "roles", "members", "active"}
+ALWAYS_THERE = {"name", "displayName", "active", "roles"}
+
+
+def is_known(one):
+    attribute = one.data.get("urn", "") if isinstance(one.data, dict) else ""
+    if one.title in ("check_add_attribute", "check_replace_attribute"):
+        return attribute in NORMALISED
+    if one.title == "check_remove_attribute":
+        return attribute in ALWAYS_THERE
+    # POST /.search (RFC 7644 3.4.3) is not offered; lists take the same filters by GET.
+    return one.title.startswith("search_") and "nothing at this address" in str(one.reason)
+
+
+against = [one for one in results if one.status in (Status.ERROR, Status.CRITICAL)]
+faults = [one for one in against if not is_known(one)]
 for one in faults:
     print(one.status.name, one.title, one.reason, str(one.data)[:600], sep=" | ")
-print(f"{len(results)} checks, {len(faults)} faults")
-sys.exit(1 if faults or len(results) < 20 else 0)
+print(f"{len(results)} checks, {len(against) - len(faults)} known differences, {len(faults)} faults")
+sys.exit(1 if faults or len(results) < 60 else 0)

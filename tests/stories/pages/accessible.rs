@@ -185,6 +185,18 @@ fn file(folder: &Path, axe: &str, path: &str) -> (&'static str, &'static str, Ve
     if path == "/axe.js" {
         return ("200 OK", "text/javascript", axe.into());
     }
+    // What the pages' scripts ask while they wait.
+    if path.ends_with("/status") {
+        return (
+            "200 OK",
+            "application/json",
+            br#"{"status":"pending","phones":0}"#[..].into(),
+        );
+    }
+    if path.ends_with("/events") {
+        let waits = "retry: 60000\ndata: {\"status\":\"pending\"}\n\n";
+        return ("200 OK", "text/event-stream", waits.into());
+    }
     let Ok(body) = std::fs::read(folder.join(path.trim_start_matches('/'))) else {
         return ("404 Not Found", "text/plain", Vec::new());
     };

@@ -260,7 +260,11 @@ impl Chromium {
             "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600,
         }});
         let media = json!({"cmd": "Emulation.setEmulatedMedia", "params": {
-            "features": [{"name": "prefers-color-scheme", "value": scheme}],
+            "features": [
+                {"name": "prefers-color-scheme", "value": scheme},
+                // colours on their way from one to the other are no state of a page
+                {"name": "prefers-reduced-motion", "value": "reduce"},
+            ],
         }});
         for command in [metrics, media] {
             self.call(Method::POST, "/goog/cdp/execute", command).await;
