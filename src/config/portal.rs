@@ -7,7 +7,7 @@ use toml::{Spanned, Value};
 
 use super::overlap::globs_overlap;
 use super::reader::Reader;
-use super::text::{EntryText, PortalText, Text};
+use super::text::{EntryText, PortalText, ResumeText, Text};
 use super::{Listen, Origin, Portal, Upstream, probes};
 use crate::gate::Glob;
 use crate::gate::rules::{Anonymous, LoginPage, LoginRule, Matcher, PortalRules, UsernameSource};
@@ -40,7 +40,7 @@ pub(super) fn portal(
     places: &mut Places,
     listen: Option<&Listen>,
 ) -> Option<Portal> {
-    refuse_what_is_not_built(reader, text);
+    let resume = resume(reader, text);
     let name = reader.optional(text.name.as_ref(), parse_name);
     let upstream = upstream(reader, text, listen);
     let public = entries(reader, &text.public, "public", &[Method::GET, Method::HEAD]);
@@ -93,6 +93,7 @@ pub(super) fn portal(
             session_cookies,
             session_parameters: session_parameters?,
             exempt: exempt?,
+            resume: resume?,
             who_am_i: who_am_i?,
         },
         identity_header: identity_header?,
@@ -102,14 +103,40 @@ pub(super) fn portal(
     })
 }
 
-fn refuse_what_is_not_built(reader: &mut Reader<'_>, text: &PortalText) {
-    let off = Value::Boolean(false);
-    reader.not_built("resume", &text.resume, Some(&off));
+/// Whose forms are kept: all, some by a list, some by a `[[portal.route]]`.
+fn resume(reader: &mut Reader<'_>, text: &PortalText) -> Option<Vec<Glob>> {
     for entry in text.public.iter().chain(&text.logout) {
-        if let Some(table) = &entry.get_ref().table {
-            reader.not_built("resume", &table.resume, Some(&off));
+        if let Some(resume) = entry
+            .get_ref()
+            .table
+            .as_ref()
+            .and_then(|table| table.resume.as_ref())
+        {
+            let what = "an open request is never interrupted: say resume = true in [portal], or in a [[portal.route]]";
+            reader.refuse(resume.span(), what);
         }
     }
+    let listed = match text.resume.as_ref().map(Spanned::get_ref) {
+        None | Some(ResumeText::All(false)) => Some(Vec::new()),
+        Some(ResumeText::All(true)) => Some(vec![Glob::parse("**").ok()?]),
+        Some(ResumeText::Some(paths)) => reader.values(paths, parse_path),
+    };
+    let routes = text.route.iter().filter(|route| route.resume);
+    let routes: Vec<Option<Glob>> = routes
+        .map(|route| reader.value(&route.path, parse_path))
+        .collect();
+    let routes: Option<Vec<Glob>> = routes.into_iter().collect();
+    let mut all = listed?;
+    all.extend(routes?);
+    if let Some(mode) = text
+        .mode
+        .as_ref()
+        .filter(|mode| mode.get_ref() == "forward-auth" && !all.is_empty())
+    {
+        let what = "resume does nothing in forward-auth mode: forms do not pass here";
+        reader.refuse(mode.span(), what);
+    }
+    Some(all)
 }
 
 /// Whether another proxy serves the portal, and then what that needs.

@@ -68,10 +68,29 @@ pub(super) struct PortalText {
     pub who_am_i: Option<Spanned<WhoAmIText>>,
     #[serde(default)]
     pub exempt: Vec<Spanned<ExemptText>>,
-    pub resume: Known,
+    pub resume: Option<Spanned<ResumeText>>,
+    #[serde(default)]
+    pub route: Vec<RouteText>,
     #[serde(default)]
     pub step_up_script: bool,
     pub mode: Option<Text>,
+}
+
+/// All forms, or those of some paths.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "true, or a list of paths")]
+pub(super) enum ResumeText {
+    All(bool),
+    Some(Texts),
+}
+
+/// `[[portal.route]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RouteText {
+    pub path: Text,
+    #[serde(default)]
+    pub resume: bool,
 }
 
 /// An entry of `public` or `logout`: a path alone, or a table.

@@ -113,6 +113,7 @@ pub(super) fn rules() -> PortalRules {
         session_cookies: vec![glob("sessionid"), glob("DW*")],
         session_parameters: vec!["JSESSIONID".into(), "sid".into()],
         exempt: Vec::new(),
+        resume: Vec::new(),
         who_am_i: None,
     }
 }

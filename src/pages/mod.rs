@@ -13,6 +13,7 @@ mod desk;
 mod enroll_push;
 mod enroll_totp;
 mod first_factor;
+mod interrupted;
 mod layout;
 mod logout;
 mod lost_phone;
@@ -36,6 +37,7 @@ mod tests;
 
 pub use admin::longest_body;
 pub use assets::{asset, step_up_script};
+pub use interrupted::{RESUME_FIELD, is_of_own_page, not_taken};
 pub use router::router;
 pub use told::told;
 

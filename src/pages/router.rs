@@ -10,8 +10,8 @@ use axum::routing::{get, post};
 use super::desk::Desk;
 use super::refusal::Stop;
 use super::{
-    Told, account, account_phones, admin, assets, callbacks, challenge, enroll_push, enroll_totp, logout,
-    lost_phone, phone, phone_token, recovery, removal, watch,
+    Told, account, account_phones, admin, assets, callbacks, challenge, enroll_push, enroll_totp,
+    interrupted, logout, lost_phone, phone, phone_token, recovery, removal, watch,
 };
 use crate::access::Doorstep;
 
@@ -63,6 +63,10 @@ pub fn router(door: Arc<Doorstep>) -> Router {
         .route(
             "/.doorstep/lost-phone/cancel",
             get(lost_phone::cancel_page).post(lost_phone::cancel),
+        )
+        .route(
+            "/.doorstep/interrupted",
+            get(interrupted::show).post(interrupted::discard),
         )
         .route("/.doorstep/account/forget", post(removal::forget))
         .route("/.doorstep/account", get(account::show))
