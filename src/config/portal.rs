@@ -7,7 +7,7 @@ use toml::{Spanned, Value};
 
 use super::overlap::globs_overlap;
 use super::reader::Reader;
-use super::text::{EntryText, PortalText, ResumeText, Text};
+use super::text::{EntryText, PortalText, Text};
 use super::{Listen, Origin, Portal, Upstream, probes};
 use crate::gate::Glob;
 use crate::gate::rules::{Anonymous, LoginPage, LoginRule, Matcher, PortalRules, UsernameSource};
@@ -116,10 +116,9 @@ fn resume(reader: &mut Reader<'_>, text: &PortalText) -> Option<Vec<Glob>> {
             reader.refuse(resume.span(), what);
         }
     }
-    let listed = match text.resume.as_ref().map(Spanned::get_ref) {
-        None | Some(ResumeText::All(false)) => Some(Vec::new()),
-        Some(ResumeText::All(true)) => Some(vec![Glob::parse("**").ok()?]),
-        Some(ResumeText::Some(paths)) => reader.values(paths, parse_path),
+    let listed = match &text.resume {
+        None => Some(Vec::new()),
+        Some(value) => listed(reader, value),
     };
     let routes = text.route.iter().filter(|route| route.resume);
     let routes: Vec<Option<Glob>> = routes
@@ -137,6 +136,24 @@ fn resume(reader: &mut Reader<'_>, text: &PortalText) -> Option<Vec<Glob>> {
         reader.refuse(mode.span(), what);
     }
     Some(all)
+}
+
+fn listed(reader: &mut Reader<'_>, value: &Spanned<Value>) -> Option<Vec<Glob>> {
+    let span = value.span();
+    match value.get_ref() {
+        Value::Boolean(false) => Some(Vec::new()),
+        Value::Boolean(true) => Some(vec![Glob::parse("**").ok()?]),
+        Value::Array(paths) if paths.iter().all(Value::is_str) => {
+            let paths = paths.iter().filter_map(Value::as_str);
+            paths
+                .map(|path| reader.value(&Spanned::new(span.clone(), path.to_owned()), parse_path))
+                .collect()
+        }
+        _ => {
+            reader.refuse(span, "resume is true, or a list of paths: [\"/tickets/**\"]");
+            None
+        }
+    }
 }
 
 /// Whether another proxy serves the portal, and then what that needs.

@@ -68,20 +68,12 @@ pub(super) struct PortalText {
     pub who_am_i: Option<Spanned<WhoAmIText>>,
     #[serde(default)]
     pub exempt: Vec<Spanned<ExemptText>>,
-    pub resume: Option<Spanned<ResumeText>>,
+    pub resume: Known,
     #[serde(default)]
     pub route: Vec<RouteText>,
     #[serde(default)]
     pub step_up_script: bool,
     pub mode: Option<Text>,
-}
-
-/// All forms, or those of some paths.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "true, or a list of paths")]
-pub(super) enum ResumeText {
-    All(bool),
-    Some(Texts),
 }
 
 /// `[[portal.route]]`
