@@ -29,6 +29,8 @@ pub mod demo;
 pub mod directory;
 pub mod edge;
 pub mod factors;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod gate;
 pub mod learn;
 pub mod ops;

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Doorstep, LiveSession, Unknown};
 use crate::clock::Timestamp;
-use crate::directory::{Actor, AuditEvent};
+use crate::directory::{Actor, AuditEvent, TrailFilter};
 use crate::gate::{Exception, FirmId, Login};
 
 /// At most so many are remembered; past it all are forgotten, and audited once more.
@@ -79,6 +79,28 @@ impl Doorstep {
         noted
     }
 
+    /// What an exception's row says; of a break-glass also who opened it, and the reason they gave.
+    async fn why(&self, reason: &str, firm: Option<&FirmId>) -> Result<Value, Unknown> {
+        let mut why = json!({ "reason": reason });
+        let Some(firm) = firm.filter(|_| reason == Exception::BreakGlass.as_str()) else {
+            return Ok(why);
+        };
+        let newest = TrailFilter {
+            firm: firm.clone(),
+            login: None,
+            event: Some("firm.break_glass".into()),
+            since: None,
+            until: None,
+            before: None,
+            limit: 1,
+        };
+        if let Some(opened) = self.directory.trail(&newest).await?.pop() {
+            why["opened_by"] = json!(opened.actor);
+            why["because"] = opened.details.get("reason").cloned().unwrap_or_default();
+        }
+        Ok(why)
+    }
+
     /// Writes `login.passed_without_second_factor`.
     ///
     /// # Errors
@@ -99,7 +121,7 @@ impl Doorstep {
             },
             firm: firm.cloned(),
             login: Some(login.clone()),
-            details: json!({ "reason": reason }),
+            details: self.why(reason, firm).await?,
         };
         Ok(self.directory.audit(&event, now).await?)
     }

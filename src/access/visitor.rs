@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
+use crate::config::Side;
 use crate::gate::{Asker, EmployeeStanding, Presence};
 use crate::secret::SessionToken;
 use crate::sessions::StoredSession;
@@ -49,8 +50,12 @@ impl Who {
 pub struct Visitor {
     /// Who is there.
     pub who: Who,
+    /// On which origin.
+    pub side: Side,
     /// From which address.
     pub client: IpAddr,
+    /// At which place that is, where a trusted proxy says so.
+    pub place: Option<String>,
     /// Page or script.
     pub asker: Asker,
     /// When.

@@ -86,7 +86,14 @@ pub(super) fn rule(reader: &mut Reader<'_>, text: &LoginText, span: &Range<usize
         Duration::from_secs(30),
         parse_positive_duration,
     );
+    let everywhere = text.everywhere.as_ref().is_some_and(|word| *word.get_ref());
     let (username, answer) = source?;
+    let by_form = matches!(username, UsernameSource::Form(_) | UsernameSource::Multipart(_));
+    if let (Some(word), true, false) = (&text.everywhere, everywhere, by_form) {
+        let what =
+            "everywhere speaks of a form's field: username is { form = \"…\" } or { multipart = \"…\" }";
+        reader.refuse(word.span(), what);
+    }
     let wheres = wheres?;
     Some(LoginRule {
         method: method?,
@@ -97,6 +104,7 @@ pub(super) fn rule(reader: &mut Reader<'_>, text: &LoginText, span: &Range<usize
         username,
         answer,
         bearer: bearer?,
+        everywhere,
         password: password?,
         success: success?,
         failure: failure?,

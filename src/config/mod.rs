@@ -9,6 +9,7 @@ mod factors;
 mod login;
 mod origin;
 mod overlap;
+mod own_pages;
 mod portal;
 mod probes;
 mod read;
@@ -32,6 +33,7 @@ pub use duration::{parse_duration, parse_limit, parse_positive_duration, show_du
 pub use error::{ConfigError, ConfigErrors};
 pub use explain::{Part, explain, explanation};
 pub use origin::Origin;
+pub use own_pages::Side;
 pub use told::{AuditSinks, MailTls, Notices, Smtp, Webhook};
 
 use crate::directory::TotpShape;
@@ -88,10 +90,16 @@ pub struct Listen {
     pub address: SocketAddr,
     /// The one origin that redirects and cookies are made for.
     pub public_url: Origin,
+    /// Where own pages live, if not on `public_url`.
+    pub own_url: Option<Origin>,
+    /// Where `own_url` is listened on, if that does not follow from its port.
+    pub own_address: Option<SocketAddr>,
     /// Certificate chain and key files.
     pub tls: Option<Tls>,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// In which header they name the place that a client is at.
+    pub place_header: Option<HeaderName>,
     /// How long requests in flight may take to finish after SIGTERM.
     pub drain: Duration,
 }

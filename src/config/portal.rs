@@ -22,6 +22,15 @@ const OWN_COOKIES: [&str; 4] = [
     "doorstep-device",
 ];
 
+/// Headers that can carry a token beside `Authorization`: GitLab's, and Redmine's.
+const CREDENTIAL_HEADERS: [&str; 5] = [
+    "private-token",
+    "job-token",
+    "deploy-token",
+    "x-redmine-api-key",
+    "x-redmine-switch-user",
+];
+
 /// Where each part of the rules stands in the file, for errors about two of them.
 #[derive(Default)]
 pub(super) struct Places {
@@ -71,6 +80,10 @@ pub(super) fn portal(
             false => Ok(name.to_owned()),
         }),
     };
+    let credential_headers = match &text.credential_headers {
+        None => Some(CREDENTIAL_HEADERS.map(HeaderName::from_static).to_vec()),
+        Some(names) => reader.values(names, parse_identity_header),
+    };
     let login_page = login_page(reader, text, logins.as_deref());
     let who_am_i = text
         .who_am_i
@@ -92,6 +105,7 @@ pub(super) fn portal(
             pass_cookies,
             session_cookies,
             session_parameters: session_parameters?,
+            credential_headers: credential_headers?,
             exempt: exempt?,
             resume: resume?,
             who_am_i: who_am_i?,
@@ -174,6 +188,10 @@ fn mode(reader: &mut Reader<'_>, text: &PortalText, listen: Option<&Listen>) -> 
     }
     if listen.is_some_and(|listen| listen.trusted_proxies.is_empty()) {
         let what = "forward-auth needs [listen] trusted_proxies: only a proxy that they name is answered";
+        reader.refuse(word.span(), what);
+    }
+    if listen.is_some_and(|listen| listen.own_url.is_some()) {
+        let what = "forward-auth does without own_url: the proxy in front has one origin to send here";
         reader.refuse(word.span(), what);
     }
     if text.step_up_script {
@@ -440,7 +458,7 @@ fn login_page(reader: &mut Reader<'_>, text: &PortalText, logins: Option<&[Login
     }
     // With a `where` the page is only open with its query part.
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(&first.where_query);
+    query.extend_pairs(first.where_query.iter().filter(|(_, value)| !value.is_empty()));
     let query = query.finish();
     let path = first.path.as_str();
     Some(LoginPage(if query.is_empty() {

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::HeaderName;
 use ipnet::IpNet;
 use url::Url;
 
 use super::bounds::bounds;
 use super::duration::{parse_duration, parse_limit, parse_positive_duration};
+use super::own_pages::own_pages;
 use super::reader::Reader;
 use super::text::{DirectoryText, LimitsText, ListenText, OpsText, SecretsText, SessionsText, Text, TlsText};
 use super::{
@@ -18,7 +20,6 @@ use crate::secret::Redacted;
 use crate::sessions::Limit;
 
 pub(super) fn listen(reader: &mut Reader<'_>, text: &ListenText) -> Option<Listen> {
-    reader.not_built("own_url", &text.own_url, None);
     reader.not_built("upgrade_socket", &text.upgrade_socket, None);
     let address = reader.value(&text.address, parse_address);
     let public_url = reader.value(&text.public_url, |url| {
@@ -31,11 +32,20 @@ pub(super) fn listen(reader: &mut Reader<'_>, text: &ListenText) -> Option<Liste
         }
         Ok(origin)
     });
+    let own = own_pages(reader, text, public_url.as_ref());
     let tls = match &text.tls {
         None => Some(None),
         Some(tls) => read_tls(reader, tls).map(Some),
     };
     let trusted_proxies = reader.values(&text.trusted_proxies, parse_network);
+    let place_header = reader.optional(text.place_header.as_ref(), |name| {
+        if text.trusted_proxies.is_empty() {
+            return Err(
+                "place_header is believed from trusted_proxies only; name them, or take it out".into(),
+            );
+        }
+        HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is no header's name"))
+    });
     let drain = reader.value_or(text.drain.as_ref(), Duration::from_secs(8), parse_duration);
     if let (Some(Some(_)), Some(origin), Some(tls)) = (&tls, &public_url, &text.tls)
         && !origin.is_secure()
@@ -49,8 +59,11 @@ pub(super) fn listen(reader: &mut Reader<'_>, text: &ListenText) -> Option<Liste
     Some(Listen {
         address: address?,
         public_url: public_url?,
+        own_address: own.as_ref()?.address,
+        own_url: own?.url,
         tls: tls?,
         trusted_proxies: trusted_proxies?,
+        place_header: place_header?,
         drain: drain?,
     })
 }
@@ -71,12 +84,17 @@ pub(super) fn ops(reader: &mut Reader<'_>, text: &OpsText, listen: Option<&Liste
         None => Some(None),
         Some(file) => reader.file_path(file).map(Some),
     };
+    let taken = |listener: SocketAddr| {
+        address.is_some_and(|address| {
+            address.port() == listener.port()
+                && address.port() != 0
+                && (address.ip() == listener.ip()
+                    || address.ip().is_unspecified()
+                    || listener.ip().is_unspecified())
+        })
+    };
     if let (Some(address), Some(listen), Some(text)) = (address, listen, &text.address)
-        && address.port() == listen.address.port()
-        && address.port() != 0
-        && (address.ip() == listen.address.ip()
-            || address.ip().is_unspecified()
-            || listen.address.ip().is_unspecified())
+        && (taken(listen.address) || listen.own_listener().is_some_and(taken))
     {
         reader.refuse(
             text.span(),
@@ -209,7 +227,7 @@ pub(super) fn key_file(reader: &mut Reader<'_>, text: &SecretsText) -> Option<Pa
     }
 }
 
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         format!("{text:?} is no address; write IP:PORT, such as \"0.0.0.0:8443\" or \"[::]:8443\"")
     })

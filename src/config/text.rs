@@ -21,10 +21,12 @@ pub(super) type Known = Option<Spanned<toml::Value>>;
 pub(super) struct ListenText {
     pub address: Text,
     pub public_url: Text,
-    pub own_url: Known,
+    pub own_url: Option<Text>,
+    pub own_address: Option<Text>,
     pub tls: Option<TlsText>,
     #[serde(default)]
     pub trusted_proxies: Texts,
+    pub place_header: Option<Text>,
     pub drain: Option<Text>,
     pub upgrade_socket: Known,
 }
@@ -62,6 +64,7 @@ pub(super) struct PortalText {
     pub pass_cookies: Texts,
     #[serde(default)]
     pub session_cookies: Texts,
+    pub credential_headers: Option<Texts>,
     pub session_parameters: Option<Texts>,
     pub identity_header: Option<Text>,
     pub origin: Option<Text>,
@@ -140,6 +143,7 @@ pub(super) struct LoginText {
     pub username: Spanned<UsernameText>,
     pub password: Option<PasswordText>,
     pub bearer: Option<Text>,
+    pub everywhere: Option<Spanned<bool>>,
     pub success: Option<Spanned<CriterionText>>,
     pub failure: Option<Spanned<CriterionText>>,
     pub r#where: Option<Spanned<WhereText>>,

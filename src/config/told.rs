@@ -34,6 +34,8 @@ pub struct Smtp {
     pub login: Option<(String, Redacted<String>)>,
     /// The sender's address.
     pub from: String,
+    /// Who signs the mail server's certificate, in PEM; `None`: the public authorities.
+    pub ca: Option<Vec<u8>>,
 }
 
 /// `[notices] smtp.tls`
@@ -83,6 +85,7 @@ pub(super) struct SmtpText {
     password_file: Option<Text>,
     password_env: Option<Text>,
     from: Text,
+    ca: Option<Text>,
 }
 
 #[derive(Default, Deserialize)]
@@ -140,6 +143,10 @@ fn read_smtp(reader: &mut Reader<'_>, spanned: &Spanned<SmtpText>) -> Option<Smt
             .map(|address| address.to_string())
             .map_err(|_| format!("{from:?} is no e-mail address"))
     });
+    let ca = match &text.ca {
+        None => None,
+        Some(ca) => Some(authority(reader, ca)?),
+    };
     let given = (text.password_file.as_ref(), text.password_env.as_ref());
     let password = read_secret(reader, "password", given, &spanned.span())?;
     let login = match (&text.user, password) {
@@ -156,7 +163,28 @@ fn read_smtp(reader: &mut Reader<'_>, spanned: &Spanned<SmtpText>) -> Option<Smt
         tls: tls?,
         login,
         from: from?,
+        ca,
     })
+}
+
+/// Certificates in PEM.
+fn authority(reader: &mut Reader<'_>, text: &Text) -> Option<Vec<u8>> {
+    let path = reader.file_path(text)?;
+    let read = std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+    let fits = |pem: Vec<u8>| {
+        let holds_one = pem.windows(27).any(|line| line == b"-----BEGIN CERTIFICATE-----");
+        let parses = lettre::transport::smtp::client::Certificate::from_pem(&pem).is_ok();
+        (holds_one && parses)
+            .then_some(pem)
+            .ok_or_else(|| format!("{} holds no certificate in PEM", path.display()))
+    };
+    match read.and_then(fits) {
+        Ok(pem) => Some(pem),
+        Err(why) => {
+            reader.refuse(text.span(), why);
+            None
+        }
+    }
 }
 
 pub(super) fn audit(reader: &mut Reader<'_>, text: &AuditText) -> Option<AuditSinks> {
@@ -267,6 +295,14 @@ mod tests {
             (
                 "[notices]\nsmtp = { host = \"mail.example.com\", user = \"d\", from = \"d@example.com\" }",
                 "belong together",
+            ),
+            (
+                "[notices]\nsmtp = { host = \"mail.example.com\", from = \"d@example.com\", ca = \"s.secret\" }",
+                "no certificate in PEM",
+            ),
+            (
+                "[notices]\nsmtp = { host = \"mail.example.com\", from = \"d@example.com\", ca = \"none.pem\" }",
+                "cannot be read",
             ),
             (
                 "[notices]\nsmtp = { host = \"mail.example.com\", from = \"door\" }",

@@ -175,10 +175,15 @@ impl Directory {
 }
 
 fn passed(entry: AuditEntry) -> PassedWithoutSecondFactor {
-    let reason = entry.details.get("reason").and_then(Value::as_str);
+    let word = |key: &str| {
+        let word = entry.details.get(key).and_then(Value::as_str);
+        word.map(str::to_owned)
+    };
     PassedWithoutSecondFactor {
         at: entry.at,
-        reason: reason.unwrap_or("unknown").to_owned(),
+        reason: word("reason").unwrap_or_else(|| "unknown".to_owned()),
+        opened_by: word("opened_by"),
+        because: word("because"),
         login: entry.login.unwrap_or(entry.actor),
         firm: entry.firm,
         from: entry.from,

@@ -6,6 +6,7 @@
 //! - `standing`, `employees`, `roster`, `staff`, `import`, `reset`: people.
 //! - `ending`: what is ended with what is taken away.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
+//! - `passkeys`: the public keys and counters of passkeys.
 //! - `devices`, `pushes`: enrolled phones, and the requests that went to them.
 //! - `recovery`, `remembered`, `phone_changes`: recovery codes, remembered devices, changes of
 //!   number.
@@ -38,6 +39,7 @@ mod model;
 mod news;
 mod open;
 mod outbox;
+mod passkeys;
 mod phone_changes;
 mod place;
 mod pushes;
@@ -73,6 +75,7 @@ pub use devices::{Device, POINT_LENGTH, Subscription, parse_device_key};
 pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
 pub use outbox::{DueNotice, Lease, NewNotice};
+pub use passkeys::{NewPasskey, Passkey};
 pub use pushes::{PushOutcome, SentPush};
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort, Unready};
 pub use scim::{ScimProfile, ScimSearch, ScimUser};

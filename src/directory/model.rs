@@ -170,9 +170,13 @@ impl Employee {
         self.phone.as_ref().filter(|_| !self.phone_suspended)
     }
 
-    /// Whether they could prove a second factor: a usable phone or a confirmed factor.
+    /// Whether they could prove a second factor that their firm allows: a usable phone (where it may only enrol
+    /// them, the firm has to have set an enrolment window) or a confirmed factor.
     pub fn is_ready(&self) -> bool {
-        self.usable_phone().is_some() || !self.factors.is_empty()
+        let policy = &self.standing.firm.policy;
+        let by_phone = policy.allows(FactorKind::Sms) || policy.enrolment_window.is_some();
+        self.usable_phone().is_some() && by_phone
+            || self.factors.iter().any(|factor| policy.allows(factor.kind))
     }
 
     /// `inactive`, `locked`, `no_phone` or `ready`.
@@ -315,6 +319,10 @@ pub enum Spent {
     ProviderToken,
     /// A provider's callback.
     Callback,
+    /// The options that a passkey signed.
+    Passkey,
+    /// A code that hands a session over between the two origins.
+    HandOver,
 }
 
 impl Spent {
@@ -327,6 +335,8 @@ impl Spent {
             Self::PushApproval => "push_approval",
             Self::ProviderToken => "provider_token",
             Self::Callback => "callback",
+            Self::Passkey => "passkey",
+            Self::HandOver => "hand_over",
         }
     }
 }
@@ -550,4 +560,8 @@ pub struct PassedWithoutSecondFactor {
     pub reason: String,
     /// From where.
     pub from: String,
+    /// Of a break-glass: who opened it.
+    pub opened_by: Option<String>,
+    /// Of a break-glass: the reason that they gave.
+    pub because: Option<String>,
 }

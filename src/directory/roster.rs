@@ -17,13 +17,32 @@ macro_rules! number {
         "(CASE WHEN e.phone_hash IS NOT NULL AND e.phone_suspended = 0 THEN 1 ELSE 0 END)"
     };
 }
-/// The same rule as [`Employee::is_ready`].
+/// 1 where a number is enough for the people of firm `$1`, else 0. A policy is compact JSON in which a factor's word
+/// stands quoted in `factors` only: elsewhere quotes are escaped.
+macro_rules! number_suffices {
+    () => {
+        "(SELECT CASE WHEN w.policy NOT LIKE '%\"factors\":%' OR w.policy LIKE '%\"sms\"%' \
+         OR w.policy LIKE '%\"enrolment_window\":%' THEN 1 ELSE 0 END FROM firms w WHERE w.id = $1)"
+    };
+}
+/// Whether they have a factor that firm `$1` allows.
+macro_rules! factor {
+    () => {
+        "EXISTS (SELECT 1 FROM factors f JOIN firms w ON w.id = $1 WHERE f.employee = e.folded \
+         AND (w.policy NOT LIKE '%\"factors\":%' OR w.policy LIKE '%\"' || f.kind || '\"%'))"
+    };
+}
+/// The same rule as [`Employee::is_ready`], for people of firm `$1`.
 macro_rules! usable {
     () => {
         concat!(
-            "(",
+            "((",
             number!(),
-            " = 1 OR EXISTS (SELECT 1 FROM factors f WHERE f.employee = e.folded))"
+            " = 1 AND ",
+            number_suffices!(),
+            " = 1) OR ",
+            factor!(),
+            ")"
         )
     };
 }
@@ -33,10 +52,21 @@ macro_rules! unusable {
         concat!(
             "(",
             number!(),
-            " = 0 AND NOT EXISTS (SELECT 1 FROM factors f WHERE f.employee = e.folded))"
+            " <= 1 - ",
+            number_suffices!(),
+            " AND NOT ",
+            factor!(),
+            ")"
         )
     };
 }
+/// The logins of firm `$1`'s active people, each with 1 where they are ready, else 0.
+pub(super) const READINESS: &str = concat!(
+    "SELECT e.login, CASE WHEN ",
+    usable!(),
+    " THEN 1 ELSE 0 END FROM employees e WHERE e.firm = $1 AND e.active = 1 ORDER BY e.folded"
+);
+
 /// The states of [`Employee::state`], for filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmployeeState {

@@ -4,6 +4,7 @@ use serde_json::json;
 use sqlx::AnyConnection;
 
 use super::change::{Touched, no_firm};
+use super::roster::READINESS;
 use super::unknown::{ANSWER, CHANGE, within};
 use super::{Actor, ChangeRefused, Directory, DirectoryUnknown, Readiness};
 use crate::clock::Timestamp;
@@ -116,14 +117,10 @@ impl Directory {
 
 /// The same rule as [`super::Employee::is_ready`], for a whole firm at once.
 async fn readiness(db: &mut AnyConnection, id: &FirmId) -> Result<Readiness, DirectoryUnknown> {
-    let people = sqlx::query_as::<_, (String, i64)>(
-        "SELECT e.login, CASE WHEN (e.phone IS NOT NULL AND e.phone_suspended = 0) \
-         OR EXISTS (SELECT 1 FROM factors f WHERE f.employee = e.folded) THEN 1 ELSE 0 END \
-         FROM employees e WHERE e.firm = $1 AND e.active = 1 ORDER BY e.folded",
-    )
-    .bind(id.as_str())
-    .fetch_all(db)
-    .await?;
+    let people = sqlx::query_as::<_, (String, i64)>(READINESS)
+        .bind(id.as_str())
+        .fetch_all(db)
+        .await?;
     let mut readiness = Readiness::default();
     for (login, ready) in people {
         if ready == 1 {

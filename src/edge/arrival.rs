@@ -8,10 +8,11 @@ use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderValue, Method};
 use pingora::proxy::Session;
 
-use super::client::{asker, client_address, is_trusted};
+use super::client::{asker, client_address, is_trusted, place};
 use super::front::host_of;
 use super::hygiene::{HeadSize, Unclean, check_headers, check_raw_head, check_size};
 use crate::access::{Settings, session_cookie_name};
+use crate::config::Side;
 use crate::gate::Asker;
 use crate::gate::path::Target;
 use crate::secret::{SessionToken, random_bytes};
@@ -26,10 +27,14 @@ pub struct Arrival {
     pub request_id: String,
     /// Its method.
     pub method: Method,
+    /// On which origin.
+    pub side: Side,
     /// What is asked for.
     pub target: Target,
     /// From which address.
     pub client: IpAddr,
+    /// At which place that is, where a trusted proxy says so.
+    pub place: Option<String>,
     /// By a page or a script.
     pub asker: Asker,
     /// What the browser sent along.
@@ -75,8 +80,13 @@ impl Arrival {
         let authority = head.uri.authority().map(http::uri::Authority::as_str);
         let path = String::from_utf8_lossy(head.raw_path());
         let path = path.split('?').next().unwrap_or_default();
+        let mut side = Side::Public;
         match host_of(&settings.config, path, is_by_proxy, &head.headers) {
-            None => check_headers(&head.headers, authority, &listen.public_url, !http1)?,
+            None => {
+                let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+                side = listen.side_of(authority.or(host).unwrap_or_default());
+                check_headers(&head.headers, authority, listen.origin_of(side), !http1)?;
+            }
             Some(host) => {
                 let mut headers = head.headers.clone();
                 headers.insert(HOST, host.clone());
@@ -86,9 +96,11 @@ impl Arrival {
         let target = Target::parse(head.raw_path())
             .map_err(|_| Unclean::Bad("the target is not a path, or holds control bytes"))?;
         Ok(Self {
+            side,
             request_id: request_id(),
             method: head.method.clone(),
             client: client_address(peer, &head.headers, &listen.trusted_proxies),
+            place: place(peer, &head.headers, listen),
             asker: asker(&head.headers),
             cookies: BrowserCookies::split(head.headers.get_all(COOKIE).iter().map(|value| value.as_bytes())),
             authorization: head.headers.get(AUTHORIZATION).cloned(),

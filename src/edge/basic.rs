@@ -266,7 +266,7 @@ impl Door {
             LoginOutcome::SomebodyElse | LoginOutcome::Overtaken => ("overtaken", Told::Retry, None),
         };
         if let Some(token) = owes {
-            self.alert(session, &token).await;
+            self.alert(session, arrival, &token).await;
         }
         self.door.metrics.login(word);
         self.tell(session, arrival, &told, cookie).await?;

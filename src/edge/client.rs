@@ -6,7 +6,12 @@ use http::HeaderMap;
 use http::header::ACCEPT;
 use ipnet::IpNet;
 
+use crate::config::Listen;
+
 use crate::gate::Asker;
+
+/// No place has a longer name, in characters.
+const LONGEST_PLACE: usize = 80;
 
 /// The client's address (I11): the peer's, unless the peer is a trusted proxy; then the right-most address
 /// of X-Forwarded-For that is not itself trusted.
@@ -32,6 +37,24 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
         }
     }
     furthest
+}
+
+/// The name of the place that the client is at: as a trusted proxy says it in the header that configuration names.
+pub fn place(peer: IpAddr, headers: &HeaderMap, listen: &Listen) -> Option<String> {
+    let trusted = is_trusted(peer, &listen.trusted_proxies);
+    let mut lines = headers
+        .get_all(listen.place_header.as_ref().filter(|_| trusted)?)
+        .iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return None;
+    };
+    let name = std::str::from_utf8(line.as_bytes()).ok()?.trim();
+    let name: String = name
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(LONGEST_PLACE)
+        .collect();
+    (!name.is_empty()).then_some(name)
 }
 
 /// Whether forwarding headers are believed from this address.
@@ -86,6 +109,43 @@ pub fn asker(headers: &HeaderMap) -> Asker {
 mod tests {
     use super::*;
     use crate::sessions::limited_network;
+
+    #[test]
+    fn only_a_trusted_proxy_names_a_place() {
+        let listen = Listen {
+            address: "127.0.0.1:1".parse().unwrap(),
+            public_url: crate::config::Origin::parse("https://portal.example.com").unwrap(),
+            tls: None,
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            place_header: Some(http::HeaderName::from_static("x-geo-place")),
+            drain: std::time::Duration::ZERO,
+        };
+        let long = "x".repeat(200);
+        for (peer, lines, expected) in [
+            (
+                "10.1.2.3",
+                &[("x-geo-place", " Berlin, DE ")][..],
+                Some("Berlin, DE"),
+            ),
+            ("::ffff:10.1.2.3", &[("x-geo-place", "Zürich")], Some("Zürich")),
+            ("192.0.2.1", &[("x-geo-place", "Berlin")], None),
+            (
+                "10.1.2.3",
+                &[("x-geo-place", "Berlin"), ("x-geo-place", "Rome")],
+                None,
+            ),
+            ("10.1.2.3", &[("x-geo-place", " ")], None),
+            ("10.1.2.3", &[("x-geo-place", &long)], Some(&long[..80])),
+            ("10.1.2.3", &[], None),
+        ] {
+            let mut given = HeaderMap::new();
+            for (name, value) in lines {
+                given.append(*name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            }
+            let named = place(peer.parse().unwrap(), &given, &listen);
+            assert_eq!(named.as_deref(), expected, "{peer} {lines:?}");
+        }
+    }
 
     fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();

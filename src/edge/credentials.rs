@@ -76,6 +76,12 @@ pub fn is_bound(bound: &Bound, value: &HeaderValue) -> bool {
     }
 }
 
+/// Whether a parameter of this name carries a token or a key, not a session's id.
+pub fn names_a_token(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["token", "key", "jwt"].iter().any(|word| name.contains(word))
+}
+
 /// A query without what could carry somebody else's session: parameters of these names whose value is neither
 /// a bound token nor a cookie's in the vault. `None`: nothing of the kind is there.
 pub fn without_foreign_tokens(query: &str, names: &[String], bound: &Bound, jar: &Jar) -> Option<String> {
@@ -91,6 +97,10 @@ pub fn without_foreign_tokens(query: &str, names: &[String], bound: &Bound, jar:
         let (Some(value), None) = (values.next(), values.next()) else {
             return true;
         };
+        // An empty one grants nothing.
+        if value.is_empty() {
+            return false;
+        }
         piece.contains(';') || !(bound.binds(Credential::Bearer, value.as_bytes()) || jar.holds_value(value))
     };
     if !query.split('&').any(|piece| is_foreign(&piece)) {

@@ -27,6 +27,7 @@ use crate::config::{Config, UnknownEmployee};
 use crate::gate::body::{BadBody, FormBody};
 use crate::gate::path::Target;
 use crate::gate::route::{HeadClass, class_body, class_head};
+use crate::gate::scan::Scan;
 use crate::gate::{Ask, Credentials, Refusal, Route, Verdict, decide};
 use crate::pages::{self, Told, told};
 
@@ -51,6 +52,8 @@ pub(super) struct Classed {
     pub route: Route,
     pub body: Option<Bytes>,
     pub form: Option<Result<FormBody, BadBody>>,
+    /// What the body is looked through for as it streams.
+    pub scan: Option<Scan>,
 }
 
 /// What is left to do with a request.
@@ -150,6 +153,13 @@ impl Door {
         }
         let now = self.door.now();
         let mut who = self.door.who(arrival.token(), now).await?;
+        if let Some(answer) = self.elsewhere(session.req_header(), &arrival, &who, now).await? {
+            if !arrival.method.is_safe() {
+                session.set_keepalive(None);
+            }
+            answer::write(session, answer).await?;
+            return Ok(Step::Answered);
+        }
         take_session_out_of_path(&mut arrival, &who)?;
         let classed = match self.class(session, &arrival).await? {
             Ok(classed) => classed,
@@ -211,7 +221,9 @@ impl Door {
                 let time = arrival.settings.config.limits.bounds.body_timeout;
                 let visitor = Visitor {
                     who,
+                    side: arrival.side,
                     client: arrival.client,
+                    place: arrival.place,
                     asker: arrival.asker,
                     now,
                     request_id: arrival.request_id,
@@ -244,7 +256,9 @@ impl Door {
                     },
                     _ => classed.body,
                 };
-                let passage = Passage::new(arrival, who, classed.route, credentials)?.bringing(own_cookie);
+                let passage = Passage::new(arrival, who, classed.route, credentials)?
+                    .bringing(own_cookie)
+                    .looking_through(classed.scan);
                 self.forward(session, passage, body).await
             }
             Verdict::Logout => {
@@ -277,14 +291,13 @@ impl Door {
                 } else {
                     route
                 };
-                return Ok(Ok(Classed {
-                    route,
-                    body: None,
-                    form: None,
-                }));
+                return Ok(Ok(Classed::by_head(session, arrival, route, has_body)));
             }
             HeadClass::NeedsBody { limit } => limit,
         };
+        if let Some(long) = Classed::unread(session, arrival, limit) {
+            return Ok(Ok(long));
+        }
         let time = arrival.settings.config.limits.bounds.body_timeout;
         let body = match own::read_body(session, limit, time).await? {
             Ok(body) => body,
@@ -297,6 +310,7 @@ impl Door {
             route,
             body: Some(body),
             form: Some(form),
+            scan: None,
         }))
     }
 }

@@ -140,7 +140,8 @@ fn refuse_stream(passage: &Passage, session: &Session) -> Option<&'static str> {
     let is_worker = headers
         .get("service-worker")
         .is_some_and(|value| value == "script");
-    if is_worker && passage.arrival.target.path().rfind('/') == Some(0) {
+    let shared = passage.arrival.settings.config.listen.own_url.is_none();
+    if is_worker && shared && passage.arrival.target.path().rfind('/') == Some(0) {
         return Some("a worker whose scope covers doorstep's own pages is not served");
     }
     None

@@ -154,6 +154,7 @@ pub fn for_browser(head: &mut ResponseHeader, protected: bool, config: &Config) 
     head.remove_header("service-worker-allowed");
     // Ways to the portal that lead around the gateway (RFC 7838).
     head.remove_header("alt-svc");
+    let_forms_go_on(head, config)?;
     let location = head
         .headers
         .get(http::header::LOCATION)
@@ -165,6 +166,57 @@ pub fn for_browser(head: &mut ResponseHeader, protected: bool, config: &Config) 
         keep_private(head)?;
     }
     Ok(())
+}
+
+/// A login that is accepted leads to own pages: where those have another origin, a portal's `form-action` would keep
+/// the browser from following (CSP level 3, 6.4.1: redirects count).
+fn let_forms_go_on(head: &mut ResponseHeader, config: &Config) -> pingora::Result<()> {
+    let Some(own) = &config.listen.own_url else {
+        return Ok(());
+    };
+    let policies: Vec<HeaderValue> = head
+        .headers
+        .get_all(http::header::CONTENT_SECURITY_POLICY)
+        .iter()
+        .map(|policy| {
+            let wider = policy.to_str().ok().map(|text| with_form_target(text, own));
+            let wider = wider.and_then(|text| HeaderValue::from_str(&text).ok());
+            wider.unwrap_or_else(|| policy.clone())
+        })
+        .collect();
+    if policies.is_empty() {
+        return Ok(());
+    }
+    head.remove_header(&http::header::CONTENT_SECURITY_POLICY);
+    for policy in policies {
+        head.append_header(http::header::CONTENT_SECURITY_POLICY, policy)?;
+    }
+    Ok(())
+}
+
+/// The policies with `own` among the targets of forms, where they name any.
+fn with_form_target(policies: &str, own: &Origin) -> String {
+    let wider = policies
+        .split(',')
+        .map(|policy| one_with_form_target(policy, own));
+    wider.collect::<Vec<_>>().join(",")
+}
+
+fn one_with_form_target(policy: &str, own: &Origin) -> String {
+    let directives = policy.split(';').map(|directive| {
+        let mut words = directive.split_ascii_whitespace();
+        let names = words
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case("form-action"));
+        let none = words
+            .next()
+            .is_none_or(|first| first.eq_ignore_ascii_case("'none'"));
+        match names && !none {
+            true => format!("{directive} {own}"),
+            false => directive.to_owned(),
+        }
+    });
+    directives.collect::<Vec<_>>().join(";")
 }
 
 fn public_location(location: &str, config: &Config) -> Option<String> {
@@ -237,6 +289,30 @@ mod tests {
         }
         for name in ["accept", "x-csrftoken", "content-type", "x-doorstepping"] {
             assert!(!is_ours(name, Some(&identity)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_portals_forms_may_lead_to_own_pages() {
+        let own = Origin::parse("https://door.example.com").unwrap();
+        for (given, made) in [
+            ("default-src 'self'", "default-src 'self'"),
+            (
+                "form-action 'self'",
+                "form-action 'self' https://door.example.com",
+            ),
+            (
+                "default-src 'self'; Form-Action 'self' ; img-src *",
+                "default-src 'self'; Form-Action 'self'  https://door.example.com; img-src *",
+            ),
+            (
+                "form-action 'self', img-src *",
+                "form-action 'self' https://door.example.com, img-src *",
+            ),
+            ("form-action 'none'", "form-action 'none'"),
+            ("form-action", "form-action"),
+        ] {
+            assert_eq!(with_form_target(given, &own), made);
         }
     }
 

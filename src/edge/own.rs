@@ -86,6 +86,8 @@ pub async fn serve(
     let mut known = Extensions::new();
     let path = String::from_utf8_lossy(session.req_header().raw_path());
     let limit = BODY_LIMIT.max(crate::pages::longest_body(&path, &visitor));
+    // 8 MiB over a slow line take longer than a form: an admin's import only.
+    let time = if limit > BODY_LIMIT { time * 9 } else { time };
     known.insert(visitor);
     serve_knowing(session, router, known, limit, time).await
 }

@@ -3,19 +3,21 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::HeaderValue;
+use bytes::Bytes;
 use http::header::SET_COOKIE;
+use http::{HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::arrival::Arrival;
-use super::credentials::{is_bound, offers_foreign_token, without_foreign_tokens};
+use super::credentials::{is_bound, names_a_token, offers_foreign_token, without_foreign_tokens};
 use super::headers::{self, Said};
 use super::messages::{Foreign, Messages};
 use super::step_up;
 use crate::access::{Doorstep, LiveSession, Unknown, Who};
+use crate::gate::scan::{NamesSomebody, Scan};
 use crate::gate::{Credentials, Route};
 use crate::sessions::Level;
-use crate::vault::{Bound, BrowserCookies, Jar, Parted, Vault, part};
+use crate::vault::{Bound, BrowserCookies, Credential, Jar, Parted, Vault, part};
 
 /// A request that is forwarded.
 pub struct Passage {
@@ -37,6 +39,10 @@ pub struct Passage {
     bound: Bound,
     /// What is said over its WebSocket.
     messages: Messages,
+    /// Whether it is a machine client's, with credentials of its own.
+    is_exempt: bool,
+    /// What its body is looked through for.
+    scan: Option<Scan>,
     /// A session cookie that its answer brings.
     own_cookie: Option<String>,
     /// The session ended before it is forwarded (logout): nothing is kept, and the cookie is taken back.
@@ -81,10 +87,16 @@ impl Passage {
             .clone()
             .filter(|value| in_vault && is_bound(&vault.bound, value));
         let rules = &arrival.settings.config.portal.rules;
-        let query = arrival.target.query().filter(|_| in_vault && rules.has_bearer());
-        let cleaned = query.and_then(|query| {
-            without_foreign_tokens(query, &rules.session_parameters, &vault.bound, &vault.main)
-        });
+        // Without a bearer rule a session's id may stand in the portal's own links; a token never does.
+        let names: Vec<String> = rules
+            .session_parameters
+            .iter()
+            .filter(|name| rules.has_bearer() || names_a_token(name))
+            .cloned()
+            .collect();
+        let query = arrival.target.query().filter(|_| in_vault && !names.is_empty());
+        let cleaned =
+            query.and_then(|query| without_foreign_tokens(query, &names, &vault.bound, &vault.main));
         let target = cleaned.map(|query| match query.is_empty() {
             true => arrival.target.path().to_owned(),
             false => format!("{}?{query}", arrival.target.path()),
@@ -99,6 +111,8 @@ impl Passage {
             target,
             bound: vault.bound,
             messages: Messages::default(),
+            scan: None,
+            is_exempt: false,
             own_cookie: None,
             session_ended: false,
             owed,
@@ -113,6 +127,7 @@ impl Passage {
         let authorization = arrival.authorization.clone();
         Ok(Self {
             authorization,
+            is_exempt: true,
             ..Self::new(arrival, Who::Nobody, route, Credentials::None)?
         })
     }
@@ -122,6 +137,27 @@ impl Passage {
     pub fn bringing(mut self, cookie: Option<String>) -> Self {
         self.own_cookie = cookie;
         self
+    }
+
+    /// The same, with a body that must not name somebody.
+    #[must_use]
+    pub fn looking_through(mut self, scan: Option<Scan>) -> Self {
+        self.scan = scan;
+        self
+    }
+
+    /// Looks through a piece of the body; what of it may go up by now.
+    ///
+    /// # Errors
+    /// Where it names somebody.
+    pub fn look_through(&mut self, bytes: &mut Option<Bytes>, end: bool) -> Result<(), NamesSomebody> {
+        if let Some(scan) = &mut self.scan {
+            let harmless = scan.feed(bytes.as_deref().unwrap_or_default(), end)?;
+            if bytes.is_some() || !harmless.is_empty() {
+                *bytes = Some(harmless);
+            }
+        }
+        Ok(())
     }
 
     /// Whether the subprotocols that a WebSocket offers hold a token that is not this session's.
@@ -166,6 +202,7 @@ impl Passage {
             overrides: let_in && matches!(self.route, Route::Protected | Route::Ambiguous),
         };
         headers::for_upstream(head, said, &self.arrival.settings.config)?;
+        self.drop_foreign_credentials(head);
         step_up::prepare(&self.arrival, head)?;
         if self.arrival.is_upgrade && self.arrival.settings.config.portal.rules.has_bearer() {
             // Messages that are compressed could not be read.
@@ -183,6 +220,24 @@ impl Passage {
             head.set_uri(uri);
         }
         Ok(())
+    }
+
+    /// Headers that can carry a token: only this session's own goes up (I4). A machine client's are its own.
+    fn drop_foreign_credentials(&self, head: &mut RequestHeader) {
+        let named = &self.arrival.settings.config.portal.rules.credential_headers;
+        if named.is_empty() || self.is_exempt {
+            return;
+        }
+        let is_foreign = |(name, value): (&HeaderName, &HeaderValue)| {
+            let folded = name.as_str().replace(['_', '.'], "-");
+            let own = self.credentials == Credentials::Vault
+                && self.bound.binds(Credential::Bearer, value.as_bytes());
+            (named.iter().any(|named| named.as_str() == folded) && !own).then(|| name.clone())
+        };
+        let foreign: Vec<HeaderName> = head.headers.iter().filter_map(is_foreign).collect();
+        for name in foreign {
+            head.remove_header(&name);
+        }
     }
 
     /// Rewrites the head of the answer for the browser, and keeps what the vault must keep.

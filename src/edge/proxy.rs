@@ -74,7 +74,14 @@ impl ProxyHttp for Hooks {
         known: &mut Known,
     ) -> Result<()> {
         let _ = SLOT.try_with(|slot| slot.note_body(body.as_ref().map_or(0, bytes::Bytes::len), end));
-        let (Some(passage), Some(bytes)) = (known.passage.as_deref_mut(), body) else {
+        let Some(passage) = known.passage.as_deref_mut() else {
+            return Ok(());
+        };
+        passage.look_through(body, end).map_err(|named| {
+            self.0.door.metrics.refused("names_somebody");
+            Error::explain(ErrorType::HTTPStatus(400), named.to_string())
+        })?;
+        let Some(bytes) = body else {
             return Ok(());
         };
         passage.overhear(bytes).map_err(|_| {

@@ -151,7 +151,7 @@ impl Door {
                 return Ok(Ok(Recognised::Done));
             }
             Ok(LoginOutcome::Challenge { token }) => {
-                self.alert(session, &token).await;
+                self.alert(session, &passage.arrival, &token).await;
                 (Told::SecondFactor, Some(self.door.session_cookie(&token)))
             }
             Ok(LoginOutcome::NotKnown) => (Told::NotKnown, Some(self.door.clear_session_cookie())),

@@ -48,6 +48,9 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     check_free(config.listen.address, "[listen] address")?;
     check_free(config.ops.address, "[ops] address")?;
+    if let Some(own) = config.listen.own_listener() {
+        check_free(own, "[listen] own_url")?;
+    }
     let background = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("background")
@@ -103,7 +106,10 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         connections,
         doorstep: Arc::clone(&doorstep),
     }));
-    public_service.add_listener(public_listener(&listen)?);
+    public_service.add_listener(public_listener(&listen, listen.address)?);
+    if let Some(own) = listen.own_listener() {
+        public_service.add_listener(public_listener(&listen, own)?);
+    }
     let public_handle = server.add_service(public_service);
     public_handle.add_dependency(&ops_handle);
 
@@ -131,9 +137,9 @@ fn server_conf(config: &Config) -> ServerConf {
     }
 }
 
-fn public_listener(listen: &Listen) -> anyhow::Result<ListenerConfig> {
-    let mut listener = ListenerConfig::tcp(listen.address.to_string())
-        .l4_buffer(L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER));
+fn public_listener(listen: &Listen, address: SocketAddr) -> anyhow::Result<ListenerConfig> {
+    let mut listener =
+        ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER));
     if let Some(tls) = &listen.tls {
         let path = |path: &Path| path.display().to_string();
         let mut settings = TlsSettings::intermediate(&path(&tls.certificate), &path(&tls.key))
@@ -224,6 +230,8 @@ fn reload(door: &Doorstep, file: &Path) -> anyhow::Result<Vec<&'static str>> {
     let restart = old.config.restart_needed(&new);
     new.listen.address = old.config.listen.address;
     new.listen.public_url = old.config.listen.public_url.clone();
+    new.listen.own_url = old.config.listen.own_url.clone();
+    new.listen.own_address = old.config.listen.own_address;
     new.listen.tls = old.config.listen.tls.clone();
     new.listen.drain = old.config.listen.drain;
     new.ops = old.config.ops.clone();

@@ -19,6 +19,8 @@ pub struct View {
     pub login: String,
     /// Whether a TOTP key is enrolled and allowed.
     pub totp: bool,
+    /// Whether a passkey is enrolled and allowed.
+    pub passkey: bool,
     /// The number an SMS may go to, masked, if that is allowed and possible.
     pub sms_number: Option<String>,
     /// The newest token that was sent: to which number (masked), when, valid until.
@@ -141,6 +143,7 @@ impl Doorstep {
             state: ChallengeState::Open,
             sms: Vec::new(),
             push: None,
+            passkey: None,
         };
         self.store.create_challenge(&opened, now).await?;
         let mut record = waiting.stored.record.clone();
@@ -180,7 +183,9 @@ impl Doorstep {
         Ok(View {
             login: waiting.login().to_string(),
             totp,
+            passkey: waiting.has_passkey() && self.passkey_site().is_some(),
             nothing_enrolled: !totp
+                && !waiting.has_passkey()
                 && !waiting.can_push(&settings, &self.directory)
                 && (sms_number.is_none() || waiting.enrolment_phone(now).is_some()),
             sms_number,
@@ -256,6 +261,7 @@ impl View {
         Self {
             login: holder.map_or_else(String::new, |holder| holder.login.to_string()),
             totp: false,
+            passkey: false,
             sms_number: None,
             sms_sent: None,
             push: None,

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::challenge::SmsOutcome;
 use super::guards::sends_to;
 use super::normalise::Typed;
-use super::verify::{Fault, Judged, Verdict};
+use super::verify::{Fault, Judged, PasskeyFault, Verdict};
 use super::waiting::{TRIES, Waiting, too_busy};
 use crate::access::{Doorstep, LiveSession, Unknown};
 use crate::clock::Timestamp;
@@ -41,6 +41,8 @@ pub enum Confirmation {
     Unavailable,
     /// The session is over.
     Ended,
+    /// What a passkey signed does not count.
+    NotByPasskey(PasskeyFault),
 }
 
 /// How a holder can confirm a change.
@@ -48,6 +50,8 @@ pub enum Confirmation {
 pub struct Means {
     /// A TOTP key is enrolled and allowed.
     pub totp: bool,
+    /// A passkey is enrolled and allowed.
+    pub passkey: bool,
     /// A phone is enrolled that can show a token.
     pub phone: bool,
     /// The number that an SMS may go to, masked.
@@ -57,7 +61,7 @@ pub struct Means {
 impl Means {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        !self.totp && !self.phone && self.sms_number.is_none()
+        !self.totp && !self.passkey && !self.phone && self.sms_number.is_none()
     }
 }
 
@@ -182,6 +186,7 @@ impl Doorstep {
         let Some(waiting) = self.confirming(session, now).await? else {
             return Ok(Means {
                 totp: false,
+                passkey: false,
                 phone: false,
                 sms_number: None,
             });
@@ -191,6 +196,7 @@ impl Doorstep {
         let by_provider = || self.provider_number(&settings, &waiting);
         Ok(Means {
             totp: waiting.has_totp() || self.provider_takes_keys(&settings, &waiting),
+            passkey: waiting.has_passkey() && self.passkey_site().is_some(),
             phone: self.phone_shows_tokens(&waiting),
             sms_number: own.map(crate::directory::Phone::masked).or_else(by_provider),
         })
@@ -266,7 +272,7 @@ impl Doorstep {
 }
 
 /// One for each session, beside the one in which its factor was verified.
-fn own_challenge(session: &LiveSession) -> ChallengeId {
+pub(super) fn own_challenge(session: &LiveSession) -> ChallengeId {
     ChallengeId(format!("{CONFIRM}{}", session.stored.record.id.public()))
 }
 
@@ -284,5 +290,6 @@ fn new_challenge(session: &LiveSession, waiting: &Waiting, now: Timestamp, expir
         state: ChallengeState::Open,
         sms: Vec::new(),
         push: None,
+        passkey: None,
     }
 }

@@ -4,7 +4,8 @@
 //! shows its [`challenge`]; [`send`] sends a token, [`push`] a request to phones, which [`push_answer`]
 //! judges and [`collect`] turns into the way in; [`verify`] judges what was typed ([`normalise`]) by
 //! [`passcode`], [`totp`] and [`sms`], in this order, and at last by providers ([`vendor`]). [`confirm`] judges
-//! a token in the form of a change.
+//! a token in the form of a change. [`passkey`] asks passkeys and judges what they sign, [`passkey_enrolment`] what
+//! is to become one.
 
 pub mod browser;
 pub mod challenge;
@@ -13,6 +14,9 @@ pub mod confirm;
 mod guards;
 pub mod normalise;
 pub mod passcode;
+pub mod passkey;
+mod passkey_confirm;
+pub mod passkey_enrolment;
 pub mod phone_token;
 pub mod push;
 pub mod push_answer;
@@ -25,8 +29,12 @@ pub mod totp;
 mod vendor;
 pub mod verify;
 mod waiting;
+mod whence;
 
 pub use self::push_follow::Following;
+pub use self::whence::Whence;
 
+#[cfg(test)]
+pub mod authenticator;
 #[cfg(test)]
 mod tests;

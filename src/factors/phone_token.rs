@@ -12,6 +12,7 @@ use super::push_answer::Answering;
 use super::sms::random_token;
 use super::verify::{Fault, Judged};
 use super::waiting::Waiting;
+use super::whence::Whence;
 use crate::access::{Doorstep, LiveSession, Unknown};
 use crate::clock::Timestamp;
 use crate::directory::{Device, PushOutcome, Spent};
@@ -30,7 +31,7 @@ impl Doorstep {
     pub async fn ask_phone_for_token(
         self: &Arc<Self>,
         session: &LiveSession,
-        browser: &str,
+        from: Whence<'_>,
         now: Timestamp,
     ) -> Result<PushSent, Unknown> {
         let Some(waiting) = self.confirming(session, now).await? else {
@@ -49,7 +50,7 @@ impl Doorstep {
             before: before.and_then(|found| found.value.push).map(|push| push.id),
             by_itself: false,
             purpose: PushPurpose::Change,
-            browser,
+            from,
         };
         self.ask_phones(Box::new(waiting), ask, now).await
     }

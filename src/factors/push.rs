@@ -9,6 +9,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use super::challenge::Opening;
 use super::push_vendor::vendor_push;
 use super::waiting::{Named, Standing, TRIES, Waiting, too_busy};
+use super::whence::Whence;
 use crate::access::{Doorstep, LiveSession, Settings, Unknown, Who};
 use crate::clock::Timestamp;
 use crate::directory::{self, Device};
@@ -104,15 +105,15 @@ pub(super) struct Ask<'a> {
     pub by_itself: bool,
     /// What for.
     pub purpose: PushPurpose,
-    /// The browser, roughly.
-    pub browser: &'a str,
+    /// From where.
+    pub from: Whence<'a>,
 }
 
 impl Doorstep {
     /// A password was accepted and a factor is owed: where phones are enrolled, the challenge opens and they
     /// are alerted. What fails here is only logged: the challenge page offers it again.
-    pub async fn alert(self: &Arc<Self>, token: &SessionToken, browser: &str, now: Timestamp) {
-        if let Err(unknown) = self.try_alert(token, browser, now).await {
+    pub async fn alert(self: &Arc<Self>, token: &SessionToken, from: Whence<'_>, now: Timestamp) {
+        if let Err(unknown) = self.try_alert(token, from, now).await {
             tracing::warn!(%unknown, "no request went to a phone");
         }
     }
@@ -120,7 +121,7 @@ impl Doorstep {
     async fn try_alert(
         self: &Arc<Self>,
         token: &SessionToken,
-        browser: &str,
+        from: Whence<'_>,
         now: Timestamp,
     ) -> Result<(), Unknown> {
         let Who::Session(session) = self.who(Some(token.clone()), now).await? else {
@@ -133,7 +134,7 @@ impl Doorstep {
             return Ok(());
         }
         if let Opening::Open(_) = self.challenge_for(&session, false, now).await? {
-            self.send_push(&session, Asked::ByItself, browser, now).await?;
+            self.send_push(&session, Asked::ByItself, from, now).await?;
         }
         Ok(())
     }
@@ -142,11 +143,11 @@ impl Doorstep {
     ///
     /// # Errors
     /// Where store or directory cannot answer.
-    pub async fn send_push(
+    pub async fn send_push<'a>(
         self: &Arc<Self>,
         session: &LiveSession,
         asked: Asked,
-        browser: &str,
+        from: impl Into<Whence<'a>>,
         now: Timestamp,
     ) -> Result<PushSent, Unknown> {
         let Standing::Waiting(waiting) = self.waiting(session, now).await? else {
@@ -167,7 +168,7 @@ impl Doorstep {
             before: challenge.value.push.map(|push| push.id),
             by_itself: asked == Asked::ByItself,
             purpose: PushPurpose::SignIn,
-            browser,
+            from: from.into(),
         };
         self.ask_phones(waiting, ask, now).await
     }
@@ -190,13 +191,13 @@ impl Doorstep {
         let ttl = settings.config.factors.challenge_ttl;
         let approver = settings.providers.approver.clone();
         let push = match &approver {
-            Some(approver) => vendor_push(&**approver, ask.browser, ttl, now),
+            Some(approver) => vendor_push(&**approver, ask.from.browser, ttl, now),
             None => SentPush {
                 purpose: ask.purpose,
-                ..SentPush::new(&devices, ask.browser, ttl, now)
+                ..SentPush::new(&devices, ask.from.browser, ttl, now)
             },
         };
-        let row = row_of(&push, &ask.id, &waiting);
+        let row = row_of(&push, &ask, &waiting);
         if !self
             .directory
             .record_push(waiting.login(), &row, ask.by_itself)
@@ -476,11 +477,11 @@ fn names_of(devices: &[PushDevice]) -> String {
     }
 }
 
-fn row_of(push: &SentPush, challenge: &ChallengeId, waiting: &Waiting) -> directory::SentPush {
+fn row_of(push: &SentPush, ask: &Ask<'_>, waiting: &Waiting) -> directory::SentPush {
     directory::SentPush {
         id: push.id.clone(),
-        challenge: challenge.0.clone(),
-        address: waiting.stored.record.address.to_canonical().to_string(),
+        challenge: ask.id.0.clone(),
+        address: ask.from.address(waiting.stored.record.address),
         browser: push.browser.clone(),
         sent: push.sent.0,
         expires: push.expires.0,

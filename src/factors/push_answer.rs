@@ -120,7 +120,7 @@ impl Doorstep {
         from: &str,
         now: Timestamp,
     ) -> Result<Answered, Unknown> {
-        let origin = self.settings.load().config.listen.public_url.to_string();
+        let origin = self.settings.load().config.listen.own_origin().to_string();
         if !signed_by(device, payload, signature) {
             return Ok(Answered::Forged);
         }

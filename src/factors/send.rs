@@ -107,7 +107,7 @@ impl Doorstep {
             self.give_back(&tickets).await?;
             return Ok(SmsOutcome::Over);
         }
-        let host = settings.config.listen.public_url.host();
+        let host = settings.config.listen.own_origin().host();
         let text = text(&settings.config.portal.name, &token, ttl, host);
         let message = TokenMessage {
             to: phone,
@@ -186,6 +186,7 @@ mod tests {
             state: ChallengeState::Open,
             sms: Vec::new(),
             push: None,
+            passkey: None,
         };
         for id in ["1", "2", "3", "4", "5", "6", "7"] {
             challenge.keep(&SentToken {

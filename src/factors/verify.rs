@@ -56,6 +56,21 @@ pub enum Verdict {
     NothingEnrolled,
     /// The provider that would have to judge it does not answer: answer 503. No failure.
     Unavailable,
+    /// What a passkey signed does not count. No failure: there is nothing to guess.
+    NotByPasskey(PasskeyFault),
+}
+
+/// Why what a passkey signed does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasskeyFault {
+    /// It is none of the holder's, or not what was asked, where it was asked, or by whom.
+    Refused,
+    /// Nothing was asked, or that ran out.
+    Over,
+    /// It was used before.
+    Used,
+    /// Its counter went back: there may be two of it.
+    MayBeCopied,
 }
 
 impl Verdict {
@@ -73,6 +88,7 @@ impl Verdict {
             Self::Ended => "ended",
             Self::NothingEnrolled => "nothing_enrolled",
             Self::Unavailable => "unavailable",
+            Self::NotByPasskey(_) => "passkey_refused",
         }
     }
 }

@@ -99,7 +99,9 @@ impl Waiting {
         let policy = &self.employee.standing.firm.policy;
         let open = policy.enrolment_window.is_some_and(|until| now < until)
             && !policy.allows(FactorKind::Sms)
-            && (policy.allows(FactorKind::Totp) || policy.allows(FactorKind::Push))
+            && [FactorKind::Totp, FactorKind::Passkey, FactorKind::Push]
+                .iter()
+                .any(|factor| policy.allows(*factor))
             && self.employee.factors.is_empty();
         self.employee.usable_phone().filter(|_| open)
     }

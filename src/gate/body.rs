@@ -77,30 +77,21 @@ impl FormBody {
         if values(headers, &header::CONTENT_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("identity")) {
             return Err(BadBody::Compressed);
         }
-        let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-        let Some(content_type) = types.next() else {
-            return if bytes.is_empty() {
-                Ok(Self::default())
-            } else {
-                Err(BadBody::ContentTypes)
-            };
+        let kind = match kind_of(headers) {
+            // Nothing can be read in two ways where nothing is.
+            Err(BadBody::ContentTypes) if bytes.is_empty() && has_one_type(headers) => None,
+            kind => kind?,
         };
-        let content_type = content_type.to_str().map_err(|_| BadBody::ContentTypes)?;
-        if types.next().is_some() || content_type.contains(',') {
-            return Err(BadBody::ContentTypes);
-        }
-        let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
-        let form = match essence.trim().to_ascii_lowercase().as_str() {
-            "application/x-www-form-urlencoded" => {
-                parameters_are_harmless(parameters, false)?;
-                urlencoded(bytes)?
-            }
-            "multipart/form-data" => {
-                parameters_are_harmless(parameters, true)?;
-                multipart(content_type, bytes)?
-            }
-            other if bytes.is_empty() && !other.is_empty() => Self::default(),
-            other if is_json(other) => {
+        let form = match kind {
+            None if bytes.is_empty() => return Ok(Self::default()),
+            None => return Err(BadBody::ContentTypes),
+            Some((FormKind::Urlencoded, _)) => urlencoded(bytes)?,
+            Some((FormKind::Multipart, content_type)) => multipart(content_type, bytes)?,
+            Some((_, _)) if bytes.is_empty() => Self::default(),
+            Some((FormKind::Json, content_type)) => {
+                let parameters = content_type
+                    .split_once(';')
+                    .map_or("", |(_, parameters)| parameters);
                 let json = parameters_are_harmless(parameters, false)
                     .ok()
                     .and_then(|()| Json::read(bytes));
@@ -110,8 +101,7 @@ impl FormBody {
                     json,
                 }
             }
-            other if other.contains('/') && !other.contains("form") => return Err(BadBody::OtherType),
-            _ => return Err(BadBody::ContentTypes),
+            Some((FormKind::Empty, _)) => return Err(BadBody::OtherType),
         };
         form.charset_is_utf8()
     }
@@ -129,6 +119,41 @@ impl FormBody {
             Err(BadBody::Charset)
         }
     }
+}
+
+/// What a body says that it is, with its content type; [`FormKind::Empty`] where that is no form's.
+///
+/// # Errors
+/// Where servers could take it for another.
+pub(super) fn kind_of(headers: &HeaderMap) -> Result<Option<(FormKind, &str)>, BadBody> {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let Some(content_type) = types.next() else {
+        return Ok(None);
+    };
+    let content_type = content_type.to_str().map_err(|_| BadBody::ContentTypes)?;
+    if types.next().is_some() || content_type.contains(',') {
+        return Err(BadBody::ContentTypes);
+    }
+    let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
+    let kind = match essence.trim().to_ascii_lowercase().as_str() {
+        "application/x-www-form-urlencoded" => {
+            parameters_are_harmless(parameters, false)?;
+            FormKind::Urlencoded
+        }
+        "multipart/form-data" => {
+            parameters_are_harmless(parameters, true)?;
+            FormKind::Multipart
+        }
+        other if is_json(other) => FormKind::Json,
+        other if other.contains('/') && !other.contains("form") => FormKind::Empty,
+        _ => return Err(BadBody::ContentTypes),
+    };
+    Ok(Some((kind, content_type)))
+}
+
+fn has_one_type(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONTENT_TYPE).iter().count() == 1
+        && values(headers, &header::CONTENT_TYPE).count() == 1
 }
 
 fn is_json(content_type: &str) -> bool {

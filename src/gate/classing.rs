@@ -1,6 +1,8 @@
 //! The steps by which a request is classed: what is never forwarded, then logins, ambiguity, and what
 //! configuration opens.
 
+use std::borrow::Cow;
+
 use http::Method;
 
 use super::Glob;
@@ -62,10 +64,19 @@ impl<'a> Classing<'a> {
         if let Some(route) = self.login() {
             return route;
         }
+        let is_login_page = self.is_login_page();
+        if self.signs_in_elsewhere() {
+            let is_clean_otherwise =
+                self.target.is_plain() && is_login_page && !self.is_ambiguous_beside_names();
+            return if is_clean_otherwise {
+                Route::LoginPageWithName
+            } else {
+                Route::BadLogin
+            };
+        }
         if !self.target.is_plain() || self.has_two_readings() {
             return Route::Ambiguous;
         }
-        let is_login_page = self.is_login_page();
         if self.names_somebody() && !self.may_name_somebody() {
             let is_clean_otherwise = is_login_page && !self.is_ambiguous_beside_names();
             return if is_clean_otherwise {
@@ -156,6 +167,25 @@ impl<'a> Classing<'a> {
             .filter(|entry| self.target.is_plain() && self.matches_head(entry))
             .map(|_| BODY_LIMIT);
         of_logins.chain(of_others).max()
+    }
+
+    /// A request whose body is too long to be read: its class, if no more can be told of it than that it is no
+    /// login, provided that none of these fields stands in its body.
+    pub(super) fn class_long(&self) -> Option<(Route, Vec<String>)> {
+        let rules = self.rules.logins.iter();
+        let mut fields: Vec<String> = self.rules.fields_everywhere().map(Cow::into_owned).collect();
+        for rule in rules.filter(|rule| self.place(rule) != Fit::No) {
+            let is_told_by_form = !rule.where_form.is_empty();
+            match &rule.username {
+                UsernameSource::Form(field) | UsernameSource::Multipart(field) if is_told_by_form => {
+                    fields.push(field.clone());
+                }
+                _ => return None,
+            }
+        }
+        let mut opened = self.rules.public.iter().chain(&self.rules.logout);
+        let is_opened = self.target.is_plain() && opened.any(|entry| self.matches_head(entry));
+        (!fields.is_empty() && !is_opened && !self.names_somebody()).then_some((Route::Ambiguous, fields))
     }
 
     // Logins.
@@ -374,6 +404,13 @@ impl<'a> Classing<'a> {
         names.any(|name| self.is_mentioned(&name))
     }
 
+    /// Whether a field that signs in on every page is here, or may be.
+    fn signs_in_elsewhere(&self) -> bool {
+        let mut fields = self.rules.fields_everywhere().peekable();
+        let is_unreadable = matches!(self.body, Some(Err(error)) if *error != BadBody::OtherType);
+        fields.peek().is_some() && (is_unreadable || fields.any(|field| self.is_mentioned(&field)))
+    }
+
     fn is_mentioned(&self, field: &str) -> bool {
         !self.query.mentions(field).is_empty()
             || self
@@ -464,9 +501,13 @@ fn with_script_paths(path: &str) -> impl Iterator<Item = &str> {
     scripts.chain([path, trimmed])
 }
 
-/// Whether a field stands there exactly once, with this value.
+/// Whether a field stands there exactly once, with this value; an empty one is also that of a field that is not
+/// there.
 fn holds(fields: &Fields, name: &str, value: &str) -> bool {
     let mentions = fields.mentions(name);
+    if value.is_empty() && mentions.is_empty() {
+        return true;
+    }
     !mentions.is_ambiguous() && mentions.exact.first().is_some_and(|field| field.value == value)
 }
 
@@ -477,7 +518,9 @@ fn fit(name: &str, value: &str, here: &Fields, there: Option<&Fields>) -> Fit {
     if here.is_ambiguous() || there.is_ambiguous() {
         return Fit::Unclear;
     }
-    match (likeness(&here, value), likeness(&there, value)) {
+    // An empty value asks for a field that is not there, or empty.
+    let absent = value.is_empty().then_some(Fit::Yes);
+    match (likeness(&here, value).or(absent), likeness(&there, value)) {
         (Some(Fit::Yes), None | Some(Fit::Yes)) => Fit::Yes,
         (Some(Fit::No) | None, None | Some(Fit::No)) => Fit::No,
         _ => Fit::Unclear,

@@ -16,6 +16,7 @@ pub mod route;
 pub mod rules;
 #[cfg(test)]
 mod sample;
+pub mod scan;
 pub mod whoami;
 
 pub use body::{BadBody, FormBody};

@@ -97,6 +97,20 @@ pub fn class_body(
     request.never_forwarded().unwrap_or_else(|| request.class())
 }
 
+/// Classes a request whose body is longer than what is read: `None` where it is refused. Its body must hold none
+/// of the fields that come with the class, and is looked through for them as it streams.
+pub fn class_long(rules: &PortalRules, method: &Method, target: &Target) -> Option<(Route, Vec<String>)> {
+    let query = Fields::of_query(target.query());
+    let request = Classing {
+        rules,
+        method,
+        target,
+        query: &query,
+        body: None,
+    };
+    request.class_long()
+}
+
 /// Classes a request whose body nobody here sees (forward-auth mode): by what its head opens. What could be a login
 /// is as open as the login's page.
 pub fn class_unread(rules: &PortalRules, method: &Method, target: &Target) -> Route {

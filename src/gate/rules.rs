@@ -33,6 +33,8 @@ pub struct PortalRules {
     pub session_cookies: Vec<Glob>,
     /// Parameters that can carry a session (I2).
     pub session_parameters: Vec<String>,
+    /// Headers that can carry a token, in small letters.
+    pub credential_headers: Vec<http::HeaderName>,
     /// Requests of machine clients that need no second factor: holes.
     pub exempt: Vec<Exempt>,
     /// Paths whose forms are kept where their session ran out (`resume`).
@@ -58,6 +60,12 @@ impl PortalRules {
     /// Whether some login's answer carries a bearer token.
     pub fn has_bearer(&self) -> bool {
         self.logins.iter().any(|rule| rule.bearer.is_some())
+    }
+
+    /// The fields that sign in on every page.
+    pub fn fields_everywhere(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let rules = self.logins.iter().filter(|rule| rule.everywhere);
+        rules.filter_map(|rule| rule.username.field())
     }
 
     /// Whether a cookie of this name can be the portal's session.
@@ -188,6 +196,9 @@ pub struct LoginRule {
     pub where_json: Vec<(JsonPointer, Json)>,
     /// Where the username stands.
     pub username: UsernameSource,
+    /// Whether the portal takes the username field for a login on every page, in the query too: then no other
+    /// request that has it is forwarded, to nobody (I4).
+    pub everywhere: bool,
     /// The form field of the password: read only for remembered devices, which keep a digest of it.
     pub password: String,
     /// Where the answer's body names who signed in: that beats what was typed (I4).

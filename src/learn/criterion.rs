@@ -126,6 +126,7 @@ impl Bench<'_> {
             path: Glob::parse("/").ok()?,
             where_query: Vec::new(),
             where_form: Vec::new(),
+            everywhere: false,
             where_json: Vec::new(),
             username: UsernameSource::Answer,
             password: String::new(),

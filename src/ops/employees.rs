@@ -44,6 +44,7 @@ pub struct List {
 /// Where somebody stands.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = EmployeeState)]
 pub enum State_ {
     /// Has a usable number or a factor.
     Ready,

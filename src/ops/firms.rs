@@ -37,6 +37,7 @@ pub struct List {
 #[serde(deny_unknown_fields)]
 pub struct NewFirm {
     /// Its id.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9][a-z0-9_.-]*$")]
     id: String,
     /// Its shown name.
     #[schema(min_length = 1)]
@@ -248,6 +249,7 @@ pub async fn change(
 pub struct Glass {
     /// For how long, such as `1h`.
     #[serde(rename = "for")]
+    #[schema(pattern = "^[0-9]+[smhd]$")]
     length: String,
     /// Why; the audit keeps it.
     #[schema(min_length = 1)]

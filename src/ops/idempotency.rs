@@ -44,7 +44,9 @@ async fn carry_out_once(door: &Doorstep, request: Request, next: Next) -> Result
     let key = parts.headers.get(KEY).and_then(|value| value.to_str().ok());
     let several = parts.headers.get_all(KEY).iter().count() > 1;
     let key = key
-        .filter(|key| !several && (1..=255).contains(&key.len()))
+        .filter(|key| {
+            !several && (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+        })
         .ok_or_else(|| Problem::unfit("Idempotency-Key: one, of 1 to 255 visible characters"))?;
     let Some(bearer) = parts.extensions.get::<Arc<Bearer>>() else {
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "send a bearer token"));

@@ -57,7 +57,7 @@ use super::{audit, devices, employees, factors, firms, phone_change, reports, se
         audit::verify,
         reports::passed,
     ),
-    components(schemas(Problem, Scope))
+    components(schemas(Problem, Scope, employees::State_))
 )]
 struct Described;
 

@@ -36,6 +36,7 @@ pub struct NewToken {
     #[schema(min_length = 1, max_length = 64)]
     name: String,
     /// What it may do; nothing that the maker may not.
+    #[schema(min_items = 1)]
     scopes: Vec<Scope>,
     /// Worth nothing from then on: 2026-12-01 (midnight UTC) or RFC 3339; absent: until it is removed.
     expires_at: Option<String>,

@@ -29,6 +29,7 @@ pub(super) struct AccountPage<'a> {
     pub factors: Vec<FactorRow>,
     pub may_add: bool,
     pub may_add_phone: bool,
+    pub may_add_passkey: bool,
     /// Recovery codes left; `None` where the firm does not use them.
     pub codes: Option<u32>,
     pub devices: Vec<DeviceRow>,
@@ -108,6 +109,8 @@ async fn page(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
         firm: &employee.standing.firm.name,
         factors: factor_rows(&employee),
         may_add_phone: employee.standing.firm.policy.allows(FactorKind::Push) && desk.asks_own_phones(),
+        may_add_passkey: employee.standing.firm.policy.allows(FactorKind::Passkey)
+            && desk.door.passkey_site().is_some(),
         may_add: employee.standing.firm.policy.allows(FactorKind::Totp),
         codes: match employee.standing.firm.policy.allows(FactorKind::RecoveryCode) {
             true => Some(desk.door.directory.recovery_codes_left(&holder.login).await?),

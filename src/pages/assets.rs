@@ -46,6 +46,16 @@ pub(super) static DESK_JS: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
+/// Asks passkeys; only where there is one to ask or to make.
+pub(super) static PASSKEY_JS: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "passkey",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_str!("assets/passkey.js"),
+    )
+});
+
 /// What `step_up_script` adds to the portal's own pages.
 static STEP_UP: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
@@ -129,7 +139,7 @@ impl fmt::Debug for Asset {
 /// The style sheet or the script, if `path` names one: served to anybody and without asking store or
 /// directory, so that the page saying that these are down looks like a page.
 pub fn asset(path: &str) -> Option<Response<Bytes>> {
-    [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS, &*STEP_UP]
+    [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS, &*PASSKEY_JS, &*STEP_UP]
         .into_iter()
         .find(|asset| asset.is_named_by(path))
         .map(|asset| asset.answer(path))
@@ -161,7 +171,7 @@ mod tests {
 
     #[test]
     fn nothing_in_them_asks_another_origin_for_anything() {
-        for asset in [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS, &*STEP_UP] {
+        for asset in [&*CSS, &*JS, &*DESK_CSS, &*DESK_JS, &*PASSKEY_JS, &*STEP_UP] {
             for foreign in ["http:", "https:", "url(", "@import", "eval("] {
                 assert!(
                     !String::from_utf8_lossy(&asset.body).contains(foreign),

@@ -8,11 +8,13 @@ use serde_json::json;
 
 use super::challenge_page::{Problem, Wait, challenge_page};
 use super::desk::{Crossing, Desk};
+use super::enroll_passkey::first_enrolment;
 use super::layout::{json, retry_after, see_other};
 use super::moment::seconds_until;
+use super::passkey;
 use super::refusal::Stop;
 use super::{CHALLENGE, Told, place};
-use crate::access::{Entry, LiveSession, browser_in_words};
+use crate::access::{Destination, Entry, LiveSession, browser_in_words};
 use crate::clock::Timestamp;
 use crate::factors::challenge::{Opening, SmsOutcome, Verdict, View};
 use crate::factors::push::{Asked, PushSent};
@@ -20,9 +22,6 @@ use crate::sessions::Level;
 use crate::vault::Vault;
 
 type Answer = Result<http::Response<Bytes>, Stop>;
-
-/// Where a one-time passcode leads.
-const ENROL: &str = "/.doorstep/enroll/totp";
 
 /// Seconds after which a provider that was down is worth asking again.
 const A_WHILE: u64 = 60;
@@ -61,7 +60,7 @@ async fn page(desk: &Desk, next: Option<String>) -> Answer {
             entry.location = next.unwrap_or(entry.location);
             return Ok(desk.enter(&entry));
         }
-        Crossing::Open(onward) => return Ok(see_other(&next.unwrap_or(onward))),
+        Crossing::Open(onward) => return Ok(see_other(&desk.at_portal(&next.unwrap_or(onward)))),
     };
     if next.is_some() {
         let note = |vault: &mut Vault| {
@@ -77,7 +76,7 @@ async fn page(desk: &Desk, next: Option<String>) -> Answer {
     }
     let view = desk.view(session).await?;
     if view.nothing_enrolled && may_enrol(session, desk.now()) {
-        return Ok(see_other(ENROL));
+        return Ok(see_other(first_enrolment(session)));
     }
     let status = if view.nothing_enrolled {
         StatusCode::FORBIDDEN
@@ -140,7 +139,7 @@ async fn pushed(desk: &Desk, request: Request) -> Answer {
         Asked::Clicked
     };
     let now = desk.now();
-    let sent = desk.door.send_push(session, asked, &desk.browser, now).await?;
+    let sent = desk.door.send_push(session, asked, desk.whence(), now).await?;
     let (status, word, problem) = match sent {
         // Held: the page goes on offering the button.
         PushSent::Sent | PushSent::Held => return Ok(desk.moved_to("sent", CHALLENGE)),
@@ -167,7 +166,10 @@ async fn verified(desk: &Desk, request: Request) -> Answer {
     };
     let remember = matches!(fields.get("remember"), Some("yes" | "true" | "on" | "1"));
     let typed = fields.get("token").unwrap_or_default();
-    let verdict = desk.door.verify_token(session, typed, desk.now()).await?;
+    let verdict = match fields.get("passkey").filter(|answer| !answer.is_empty()) {
+        Some(answer) => desk.door.verify_passkey(session, answer, desk.now()).await?,
+        None => desk.door.verify_token(session, typed, desk.now()).await?,
+    };
     desk.door.metrics.factor(word_of(&verdict));
     let (word, problem) = match verdict {
         Verdict::Verified { factor, mut entry } => {
@@ -192,7 +194,7 @@ async fn verified(desk: &Desk, request: Request) -> Answer {
             }
             return Ok(desk.enter(&entry));
         }
-        Verdict::MayEnrol => return Ok(desk.moved_to("may_enrol", ENROL)),
+        Verdict::MayEnrol => return Ok(desk.moved_to("may_enrol", first_enrolment(session))),
         Verdict::Ended => return Err(desk.sign_in_again()),
         Verdict::Overtaken => return Err(Told::Retry.into()),
         Verdict::Locked { until } => return desk.locked(session, until).await,
@@ -207,6 +209,7 @@ async fn verified(desk: &Desk, request: Request) -> Answer {
         Verdict::Wrong { left } => ("wrong_token", Problem::wrong(left)),
         Verdict::Expired => ("expired", Problem::Expired),
         Verdict::Used => ("used", Problem::Used),
+        Verdict::NotByPasskey(fault) => (passkey::word(fault), Problem::Passkey(passkey::words(fault))),
     };
     let view = desk.view(session).await?;
     let status = desk.unprocessed();
@@ -325,16 +328,16 @@ impl Desk {
     }
 
     /// Through the door.
-    fn through(&self, location: &str) -> http::Response<Bytes> {
-        self.moved_to("verified", location)
+    pub(super) fn through(&self, location: &str) -> http::Response<Bytes> {
+        self.moved_to("verified", &self.at_portal(location))
     }
 
     /// Through the door with what was waiting behind it.
     pub(super) fn enter(&self, entry: &Entry) -> http::Response<Bytes> {
-        let mut response = self.through(&entry.location);
-        let own = self.door.session_cookie(&entry.token);
-        for cookie in std::iter::once(&own).chain(&entry.cookies) {
-            match HeaderValue::from_str(cookie) {
+        let (location, cookies) = self.way_in(entry, Destination::Portal(entry.location.clone()));
+        let mut response = self.moved_to("verified", &location);
+        for cookie in cookies {
+            match HeaderValue::from_str(&cookie) {
                 Ok(value) => drop(response.headers_mut().append(header::SET_COOKIE, value)),
                 Err(_) => tracing::warn!("a cookie of the portal's login answer cannot be passed on"),
             }
@@ -363,5 +366,6 @@ fn word_of(verdict: &Verdict) -> &'static str {
         Verdict::Ended => "ended",
         Verdict::NothingEnrolled => "nothing_enrolled",
         Verdict::Unavailable => "unavailable",
+        Verdict::NotByPasskey(_) => "passkey_refused",
     }
 }

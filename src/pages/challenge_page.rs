@@ -33,6 +33,8 @@ pub(super) enum Problem {
     Expired,
     /// The key was used before.
     Used,
+    /// What a passkey signed does not count.
+    Passkey(&'static str),
 }
 
 /// How long nothing can be asked for.
@@ -83,6 +85,7 @@ impl Problem {
             Self::Wrong { .. } => "That token is not right",
             Self::Expired => "That token ran out",
             Self::Used => "That key was already used",
+            Self::Passkey(_) => "That passkey was not accepted",
         }
     }
 }

@@ -5,8 +5,10 @@ use http::StatusCode;
 
 use super::body::Fields;
 use super::desk::Desk;
+use super::enroll_passkey::signed;
 use super::layout;
 use super::moment::{in_words, seconds_until};
+use super::passkey;
 use super::refusal::Stop;
 use crate::access::LiveSession;
 use crate::clock::Timestamp;
@@ -74,16 +76,20 @@ impl Desk {
             return Ok(Err(Unconfirmed::of_sms(outcome, now)));
         }
         if fields.get("send") == Some("phone") {
-            let sent = self.door.ask_phone_for_token(session, &self.browser, now).await?;
+            let sent = self.door.ask_phone_for_token(session, self.whence(), now).await?;
             return Ok(Err(Unconfirmed::of_phone(&sent, now)));
         }
         let typed = fields.get("proof").unwrap_or_default();
-        if typed.trim().is_empty() {
+        let signed = signed(fields);
+        if signed.is_none() && typed.trim().is_empty() {
             return Ok(Err(Unconfirmed::because(
                 "Type a token or key: a change is made only with one.",
             )));
         }
-        let confirmation = self.door.confirm_token(session, typed, now).await?;
+        let confirmation = match signed {
+            Some(answer) => self.door.confirm_passkey(session, answer, now).await?,
+            None => self.door.confirm_token(session, typed, now).await?,
+        };
         Ok(match confirmation {
             Confirmation::Confirmed(factor) => Ok(factor),
             Confirmation::Ended => return Err(self.sign_in_again()),
@@ -132,6 +138,7 @@ impl Unconfirmed {
                 again: Some(60),
                 ..Self::because("That cannot be checked right now. Try another way.")
             },
+            Confirmation::NotByPasskey(fault) => Self::because(passkey::words(fault)),
             Confirmation::NothingEnrolled | Confirmation::Confirmed(_) | Confirmation::Ended => {
                 Self::because(
                     "You have neither a key nor a number that a token could come from. Type a recovery code.",

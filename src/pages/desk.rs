@@ -8,14 +8,17 @@ use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::request::Parts;
+use http::uri::PathAndQuery;
 
 use super::body::{self, Fields};
+use super::hand_over::begin_address;
 use super::refusal::Stop;
 use super::{CHALLENGE, Told, proof, told};
 use crate::access::{Doorstep, Entry, LiveSession, Settings, Visitor, Who};
 use crate::clock::Timestamp;
-use crate::config::{Portal, UnknownEmployee};
+use crate::config::{Portal, Side, UnknownEmployee};
 use crate::directory::Actor;
+use crate::factors::Whence;
 use crate::factors::browser::browser;
 use crate::factors::collect::Collected;
 use crate::gate::decide::{is_remembered, still_stands};
@@ -33,6 +36,8 @@ pub(super) struct Desk {
     /// The answer is to be JSON.
     pub json: bool,
     changes: bool,
+    /// Path and query, as they came.
+    here: String,
     /// The browser that asks, roughly.
     pub browser: String,
     /// In forward-auth mode: the names of the portal's session cookies, which the browser holds itself.
@@ -74,6 +79,11 @@ impl FromRequestParts<Arc<Doorstep>> for Desk {
             door: door.clone(),
             json: body::wants_json(&parts.headers),
             changes: !parts.method.is_safe(),
+            here: parts
+                .uri
+                .path_and_query()
+                .map_or("/", PathAndQuery::as_str)
+                .to_owned(),
             browser: browser_of(&parts.headers),
             portal_cookies: portal_cookies(&settings.config.portal, &parts.headers),
             settings,
@@ -86,13 +96,21 @@ impl Desk {
         self.visitor.now
     }
 
+    /// From where the visitor asks, as their phone shows it.
+    pub fn whence(&self) -> Whence<'_> {
+        Whence {
+            browser: &self.browser,
+            place: self.visitor.place.as_deref(),
+        }
+    }
+
     pub fn portal(&self) -> &str {
         &self.settings.config.portal.name
     }
 
     /// The portal's login page, where signing in begins.
     pub fn login_page(&self) -> String {
-        self.settings.config.portal.rules.login_page.address(None)
+        self.at_portal(&self.settings.config.portal.rules.login_page.address(None))
     }
 
     /// The session, whatever its level.
@@ -165,15 +183,25 @@ impl Desk {
     }
 
     pub(super) fn sign_in_again(&self) -> Stop {
-        let login = self.login_page();
+        let login = self.fetch_session().unwrap_or_else(|| self.login_page());
         Told::SignInAgain { login }.into()
+    }
+
+    /// Where an own page on another host gets the session that the public one has now; scripts get none.
+    fn fetch_session(&self) -> Option<String> {
+        let fetches = self.settings.config.listen.hands_over()
+            && self.visitor.side == Side::Own
+            && self.visitor.asker == Asker::Page
+            && !self.json;
+        let here = if self.changes { CHALLENGE } else { &self.here };
+        fetches.then(|| begin_address(here))
     }
 
     /// Reads what was posted, once it is proven that the session's own page sent it. The order of refusals
     /// is the contract's: cross-site 403, no session 401, then body and form token.
     pub async fn posted(&self, request: Request) -> Result<(&LiveSession, Fields), Stop> {
         let (parts, body) = request.into_parts();
-        proof::check_site(&parts.headers, &self.settings.config.listen.public_url)?;
+        proof::check_site(&parts.headers, self.settings.config.listen.own_origin())?;
         let session = self.session()?;
         let fields = Fields::read(&parts.headers, body).await?;
         proof::check_token(&parts.headers, &fields, &session.token)?;
@@ -197,7 +225,12 @@ impl Desk {
         };
         // A POST cannot be sent again by the page that answers it: that page goes on to the challenge.
         let again = self.changes.then_some(CHALLENGE);
-        let tell = |what: &Told| told::told_again(what, asker, self.portal(), self.now(), again);
+        let fetch = self.fetch_session();
+        let tell = |what: &Told| {
+            // Raised on the other host, it is there that the new token is.
+            let again = fetch.as_deref().filter(|_| *what == Told::Retry).or(again);
+            told::told_again(what, asker, self.portal(), self.now(), again)
+        };
         let answer = match outcome {
             Ok(answer) => answer,
             Err(Stop::Told(what)) => tell(&what),

@@ -107,7 +107,7 @@ async fn made(desk: &Desk, request: Request) -> Answer {
     directory
         .keep_device_code(&holder.login, &code, desk.now().plus(LIFE))
         .await?;
-    let public = &desk.settings.config.listen.public_url;
+    let public = desk.settings.config.listen.own_origin();
     // In the fragment, so that it stands in no server's log.
     let link = format!("{public}/.doorstep/phone/#enrol={code}");
     let Some(qr) = qr_code(&link) else {

@@ -21,6 +21,11 @@ pub(super) fn other_ways(desk: &Desk, policy: &Policy, here: &str) -> Vec<OtherW
             "Use an authenticator app instead",
         ),
         (
+            policy.allows(FactorKind::Passkey) && desk.door.passkey_site().is_some(),
+            "/.doorstep/enroll/passkey",
+            "Use a passkey instead",
+        ),
+        (
             policy.allows(FactorKind::Push) && desk.asks_own_phones(),
             "/.doorstep/enroll/push",
             "Add a phone that is asked instead",

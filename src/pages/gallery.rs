@@ -27,6 +27,7 @@ fn view() -> View {
         sms_number: Some("+1 ••• ••• 0102".into()),
         sms_sent: None,
         push: None,
+        passkey: false,
         locked_until: None,
         ran_out: false,
         nothing_enrolled: false,
@@ -89,6 +90,7 @@ fn account() -> Response<Bytes> {
             factor("+1 ••• ••• 0102", "tokens by SMS", None),
         ],
         may_add_phone: true,
+        may_add_passkey: true,
         codes: Some(7),
         devices: vec![DeviceRow {
             id: "1".into(),
@@ -388,13 +390,8 @@ fn what_people_and_directories_say_is_text_and_nothing_else() {
 #[test]
 #[ignore = "writes files to look at"]
 fn write_the_gallery() {
-    let folder = std::path::PathBuf::from(std::env::var("DOORSTEP_GALLERY").unwrap());
-    std::fs::create_dir_all(folder.join(".doorstep/assets")).unwrap();
+    let folder = super::tests::gallery::folder();
     for (name, page, _) in every_state() {
         std::fs::write(folder.join(format!("{name}.html")), page.body()).unwrap();
-    }
-    for file in [&*assets::CSS, &*assets::JS] {
-        let path = folder.join(file.path.trim_start_matches('/'));
-        std::fs::write(path, assets::asset(&file.path).unwrap().body()).unwrap();
     }
 }

@@ -195,7 +195,7 @@ fn tell_old_number(desk: &Desk, employee: &Employee, cancel: &SessionToken) {
     };
     let (portal, public) = (
         desk.portal().to_owned(),
-        desk.settings.config.listen.public_url.to_string(),
+        desk.settings.config.listen.own_origin().to_string(),
     );
     let code = cancel.cookie_value();
     tokio::spawn(async move {
@@ -235,7 +235,7 @@ async fn cancel_shown(desk: &Desk, uri: &Uri) -> Result<http::Response<Bytes>, S
 /// The link's code is the proof: the old phone has no session.
 async fn cancelled(desk: &Desk, request: Request) -> Result<http::Response<Bytes>, Stop> {
     let (parts, body) = request.into_parts();
-    proof::check_site(&parts.headers, &desk.settings.config.listen.public_url)?;
+    proof::check_site(&parts.headers, desk.settings.config.listen.own_origin())?;
     let fields = Fields::read(&parts.headers, body).await?;
     let code = fields.get("code").unwrap_or_default();
     let Some(hash) = SessionToken::parse(code).map(|token| token.id().0) else {

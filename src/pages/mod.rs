@@ -10,14 +10,18 @@ mod challenge;
 mod challenge_page;
 mod confirm;
 mod desk;
+mod enroll_passkey;
 mod enroll_push;
 mod enroll_totp;
 mod first_factor;
+mod hand_over;
 mod interrupted;
 mod layout;
 mod logout;
 mod lost_phone;
 mod moment;
+mod origins;
+mod passkey;
 mod phone;
 mod phone_proof;
 mod phone_token;
@@ -37,7 +41,9 @@ mod tests;
 
 pub use admin::longest_body;
 pub use assets::{asset, step_up_script};
+pub use hand_over::{own_address, stays_public};
 pub use interrupted::{RESUME_FIELD, is_of_own_page, not_taken};
+pub use place::named as named_place;
 pub use router::router;
 pub use told::told;
 

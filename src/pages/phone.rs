@@ -128,13 +128,13 @@ struct Registration {
 
 async fn registered(desk: &Desk, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    check_site(&parts.headers, &desk.settings.config.listen.public_url)?;
+    check_site(&parts.headers, desk.settings.config.listen.own_origin())?;
     let bytes = body_of(body).await?;
     let asked: Registration = read(&bytes)?;
     let Some(key) = parse_device_key(&asked.key) else {
         return Ok(refused(StatusCode::UNPROCESSABLE_ENTITY, "bad_key"));
     };
-    let origin = desk.settings.config.listen.public_url.to_string();
+    let origin = desk.settings.config.listen.own_origin().to_string();
     let message = format!("doorstep-device-1\n{origin}\n{}\n{}", asked.code, asked.key);
     let signature = URL_SAFE_NO_PAD.decode(&asked.signature).unwrap_or_default();
     if !signed_by_key(&key, message.as_bytes(), &signature) {

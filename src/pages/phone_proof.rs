@@ -41,7 +41,7 @@ impl Proven {
     /// Checks a request's signature; the inner error is the answer to one that does not hold.
     pub async fn of(desk: &Desk, request: Request) -> Result<Result<Self, http::Response<Bytes>>, Stop> {
         let (parts, body) = request.into_parts();
-        check_site(&parts.headers, &desk.settings.config.listen.public_url)?;
+        check_site(&parts.headers, desk.settings.config.listen.own_origin())?;
         let body = body_of(body).await?;
         let Some(signed) = Signed::read(&parts.headers) else {
             return Ok(Err(refused(StatusCode::UNAUTHORIZED, "not_signed")));
@@ -55,7 +55,7 @@ impl Proven {
         let Some(device) = desk.door.directory.device(signed.device).await? else {
             return Ok(Err(refused(StatusCode::UNAUTHORIZED, "unknown_device")));
         };
-        let origin = desk.settings.config.listen.public_url.to_string();
+        let origin = desk.settings.config.listen.own_origin().to_string();
         let hash = hex(digest::digest(&digest::SHA256, &body).as_ref());
         let message = format!(
             "doorstep-phone-1\n{origin}\n{}\n{}\n{}\n{}\n{hash}",

@@ -10,7 +10,7 @@ const LONGEST: usize = 4096;
 
 /// The place that a request for the challenge names, if a page of the portal's own named it and it is a page of
 /// the portal's.
-pub(super) fn named(rules: &PortalRules, uri: &http::Uri, headers: &HeaderMap) -> Option<String> {
+pub fn named(rules: &PortalRules, uri: &http::Uri, headers: &HeaderMap) -> Option<String> {
     let by_own_page = headers
         .get("sec-fetch-site")
         .is_none_or(|site| site == "same-origin");

@@ -10,8 +10,9 @@ use axum::routing::{get, post};
 use super::desk::Desk;
 use super::refusal::Stop;
 use super::{
-    Told, account, account_phones, admin, assets, callbacks, challenge, enroll_push, enroll_totp,
-    interrupted, logout, lost_phone, phone, phone_token, recovery, removal, watch,
+    Told, account, account_phones, admin, assets, callbacks, challenge, enroll_passkey, enroll_push,
+    enroll_totp, hand_over, interrupted, logout, lost_phone, origins, passkey, phone, phone_token, recovery,
+    removal, watch,
 };
 use crate::access::Doorstep;
 
@@ -36,6 +37,15 @@ pub fn router(door: Arc<Doorstep>) -> Router {
             "/.doorstep/enroll/push",
             get(enroll_push::show).post(enroll_push::make),
         )
+        .route(
+            "/.doorstep/enroll/passkey",
+            get(enroll_passkey::show).post(enroll_passkey::add),
+        )
+        .route(hand_over::BEGIN, get(hand_over::begin))
+        .route("/.doorstep/cross", get(hand_over::cross))
+        .route("/.doorstep/arrive", get(hand_over::arrive))
+        .route("/.doorstep/challenge/passkey", post(passkey::ask))
+        .route("/.doorstep/account/passkey", post(passkey::ask_to_confirm))
         .route("/.doorstep/enroll/push/status", get(enroll_push::status))
         .route("/.doorstep/phone", get(phone::slash))
         .route("/.doorstep/phone/", get(phone::show))
@@ -76,6 +86,10 @@ pub fn router(door: Arc<Doorstep>) -> Router {
         .route("/.doorstep/assets/{name}", get(file))
         .method_not_allowed_fallback(wrong_method)
         .fallback(not_found)
+        .layer(axum::middleware::map_response_with_state(
+            Arc::clone(&door),
+            origins::guard,
+        ))
         .with_state(door)
 }
 

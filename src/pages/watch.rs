@@ -13,6 +13,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::desk::{Crossing, Desk, may_pass};
+use super::hand_over::at_portal;
 use super::layout;
 use super::refusal::Stop;
 use crate::access::{Doorstep, LiveSession, Unknown};
@@ -62,7 +63,7 @@ pub(super) async fn events(mut desk: Desk) -> Response {
 async fn standing(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
     let value = match desk.crossing().await? {
         Crossing::Entered(entry) => return Ok(desk.enter(&entry)),
-        Crossing::Open(onward) => verified(&onward),
+        Crossing::Open(onward) => verified(&desk.at_portal(&onward)),
         Crossing::Owed(session) => pending(&desk.door.challenge_status(&session, desk.now()).await?),
     };
     Ok(layout::json(StatusCode::OK, &value))
@@ -133,6 +134,11 @@ impl Watch {
         None
     }
 
+    fn onward(&self, session: &LiveSession) -> Result<String, Unknown> {
+        let onward = self.door.onward(session)?;
+        Ok(at_portal(&self.door.settings.load().config.listen, &onward))
+    }
+
     /// How the challenge stands now; `None`: the session is over.
     async fn look(&self) -> Result<Option<(Value, Option<&'static str>)>, Unknown> {
         let now = self.door.now();
@@ -155,11 +161,11 @@ impl Watch {
             standing,
         };
         if may_pass(&session, self.client, now) {
-            return Ok(Some((verified(&self.door.onward(&session)?), None)));
+            return Ok(Some((verified(&self.onward(&session)?), None)));
         }
         let push = self.door.push_word(&session, now).await?;
         let value = match self.door.challenge_status(&session, now).await? {
-            Status::Approved => verified(&self.door.onward(&session)?),
+            Status::Approved => verified(&self.onward(&session)?),
             status => pending(&status),
         };
         Ok(Some((value, push)))

@@ -2,6 +2,8 @@
 
 mod keyring;
 mod redacted;
+#[cfg(test)]
+mod redaction_tests;
 mod session_token;
 
 pub use keyring::{KeyRing, KeyRingError, Purpose};

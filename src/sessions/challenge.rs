@@ -137,6 +137,17 @@ impl SentPush {
     }
 }
 
+/// What a passkey was asked to sign for a challenge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedPasskey {
+    /// Names it where it is recorded as spent.
+    pub id: String,
+    /// What the verifier has to know of it, as text. Not a secret: it grants nothing.
+    pub state: String,
+    /// Cannot be answered from then on.
+    pub expires: Timestamp,
+}
+
 /// One attempt to prove a second factor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge {
@@ -156,6 +167,9 @@ pub struct Challenge {
     /// The newest request to phones, if one went out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push: Option<SentPush>,
+    /// What a passkey was last asked to sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<AskedPasskey>,
 }
 
 impl Challenge {

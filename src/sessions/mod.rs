@@ -13,7 +13,8 @@ mod suite;
 use std::time::Duration;
 
 pub use challenge::{
-    Challenge, ChallengeId, ChallengeState, PushDevice, PushPurpose, PushState, SentPush, SentToken,
+    AskedPasskey, Challenge, ChallengeId, ChallengeState, PushDevice, PushPurpose, PushState, SentPush,
+    SentToken,
 };
 pub use limit::{Allowance, Limit, LimitKey, StoreBounds, Ticket, limited_network};
 pub use memory::MemoryStore;

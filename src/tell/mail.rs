@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 
 use crate::config::{MailTls, Smtp};
@@ -46,8 +46,16 @@ pub async fn send(smtp: &Smtp, to: &str, subject: &str, body: &str) -> anyhow::R
 }
 
 fn transport(smtp: &Smtp) -> anyhow::Result<AsyncSmtpTransport<Tokio1Executor>> {
-    let parameters =
-        || TlsParameters::new(smtp.host.clone()).map_err(|_| anyhow::anyhow!("TLS cannot be set up"));
+    let parameters = || {
+        let mut builder = TlsParameters::builder(smtp.host.clone());
+        if let Some(ca) = &smtp.ca {
+            builder = builder
+                .certificate_store(CertificateStore::None)
+                .add_root_certificate(Certificate::from_pem(ca)?);
+        }
+        builder.build()
+    };
+    let parameters = || parameters().map_err(|_| anyhow::anyhow!("TLS cannot be set up"));
     let tls = match smtp.tls {
         MailTls::Implicit => Tls::Wrapper(parameters()?),
         MailTls::StartTls => Tls::Required(parameters()?),

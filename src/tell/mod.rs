@@ -10,6 +10,8 @@ mod webhook;
 mod words;
 
 #[cfg(test)]
+mod mail_tests;
+#[cfg(test)]
 mod tests;
 
 use std::time::Duration;

@@ -17,7 +17,7 @@ use crate::ops::tests::world::World;
 use crate::secret::Redacted;
 
 /// Changes the configuration, as a reload does.
-fn reload(world: &World, change: impl FnOnce(&mut Config)) {
+pub fn reload(world: &World, change: impl FnOnce(&mut Config)) {
     let old = world.door.settings.load_full();
     let mut config = old.config.clone();
     change(&mut config);
@@ -67,17 +67,18 @@ async fn mail_server() -> (u16, Arc<Mutex<Vec<String>>>) {
     (port, mails)
 }
 
-fn smtp(port: u16) -> Smtp {
+pub fn smtp(port: u16) -> Smtp {
     Smtp {
         host: "127.0.0.1".into(),
         port,
         tls: MailTls::None,
         login: None,
         from: "doorstep@example.com".into(),
+        ca: None,
     }
 }
 
-async fn people(world: &World) {
+pub async fn people(world: &World) {
     world.firm("corp-a", &[]).await;
     world.firm("corp-b", &[]).await;
     for (login, firm, role) in [

@@ -26,6 +26,9 @@ pub fn about(entry: &AuditEntry) -> Option<Words> {
     let subject = match entry.event.as_str() {
         "factor.added" => format!("A second factor{kind} was added for {who}"),
         "factor.removed" => format!("A second factor{kind} of {who} was removed"),
+        "factor.counter_went_back" => {
+            format!("A passkey of {who} was refused, for it may have been copied")
+        }
         "factor.locked" => format!("The tokens of {who} are locked after wrong ones"),
         "push.reported" => format!("A sign-in as {who} was reported on their phone as none of theirs"),
         "device.forgotten" => format!("A remembered device of {who} was forgotten"),

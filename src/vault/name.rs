@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use url::form_urlencoded;
 
 /// Doorstep's own cookies, https and plain http on loopback.
-const OWN: [&str; 4] = [
+const OWN: [&str; 6] = [
     "__Host-doorstep",
     "__Host-doorstep-device",
+    "__Host-doorstep-crossing",
     "doorstep",
     "doorstep-device",
+    "doorstep-crossing",
 ];
 
 /// Whether a name is one of Doorstep's own, in any spelling that might be taken for it.

@@ -102,6 +102,14 @@ pub struct Passed {
     pub reason: String,
     /// From where.
     pub from: String,
+    /// Of a break-glass: who opened it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub opened_by: Option<String>,
+    /// Of a break-glass: the reason that they gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub because: Option<String>,
 }
 
 impl Passed {
@@ -113,6 +121,8 @@ impl Passed {
             firm: passed.firm.clone(),
             reason: passed.reason.clone(),
             from: passed.from.clone(),
+            opened_by: passed.opened_by.clone(),
+            because: passed.because.clone(),
         }
     }
 }

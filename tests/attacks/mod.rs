@@ -4,16 +4,22 @@
 mod between;
 mod factors;
 mod framing;
+mod guessing;
 mod h2;
+mod h2_rules;
 mod headers;
 mod host_and_method;
 mod limits;
 mod logins;
 mod methods;
+mod own_pages;
 mod paths;
 mod pool;
+mod servers;
 mod sessions;
+mod side_calls;
 mod two_gateways;
+mod websockets;
 
 use std::time::Duration;
 

@@ -6,8 +6,9 @@ pub mod django_admin;
 pub mod dokuwiki;
 pub mod nginx_basic;
 pub mod node_red;
+pub mod same;
+pub mod site;
 
-mod chromium_django;
 mod chromium_step_up;
 mod fixtures;
 mod forward_auth;

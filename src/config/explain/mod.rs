@@ -3,6 +3,7 @@
 
 mod doors;
 mod front;
+mod own_pages;
 mod pages;
 mod risks;
 mod vendors;
@@ -76,8 +77,14 @@ fn placement(config: &Config) -> Vec<String> {
         }
         None => "It speaks plain http on a loopback address, for development.".to_owned(),
     });
+    say.extend(own_pages::sentences(config));
     if listen.trusted_proxies.is_empty() {
         say.push("Forwarding headers are believed from nobody; the client is whoever connects.".into());
+    }
+    if let Some(header) = &listen.place_header {
+        say.push(format!(
+            "The place that phones show is what the trusted proxies say in {header}."
+        ));
     }
     let ops = &config.ops;
     say.push(match &ops.token_file {
@@ -164,6 +171,17 @@ fn open(config: &Config) -> Vec<String> {
             or(&names)
         ));
     }
+    if !rules.credential_headers.is_empty() {
+        let names: Vec<&str> = rules
+            .credential_headers
+            .iter()
+            .map(http::HeaderName::as_str)
+            .collect();
+        say.push(format!(
+            "A token in the header {} goes up only if the session's own login brought it.",
+            or(&names)
+        ));
+    }
     say
 }
 
@@ -243,6 +261,12 @@ fn login(rule: &LoginRule) -> Vec<String> {
         say.push(format!(
             "It was refused where the answer {}; an answer that fits neither is shut and reported.",
             criterion(failure)
+        ));
+    }
+    if let (true, Some(field)) = (rule.everywhere, rule.username.field()) {
+        say.push(format!(
+            "Any other request with {field:?} in its query or its form is never forwarded, to nobody: it could sign \
+             in somebody else."
         ));
     }
     if let Some(pointer) = &rule.answer {
@@ -392,6 +416,11 @@ fn told(config: &Config) -> Vec<String> {
             "Employees and their firm's admins are told of changes to factors, numbers and policy by e-mail from {} through {}:{}{else_sms}.",
             smtp.from, smtp.host, smtp.port
         ));
+        if smtp.ca.is_some() {
+            say.push(
+                "The mail server's certificate is taken only if the authority in its ca signed it.".into(),
+            );
+        }
     } else if sms {
         say.push(
             "Employees and their firm's admins are told of changes to factors, numbers and policy by SMS."

@@ -44,10 +44,7 @@ pub(super) fn holes(config: &Config) -> Vec<String> {
     }
     say.extend(super::front::holes(config));
     say.extend(super::doors::holes(config));
-    say.push(format!(
-        "doorstep's own pages share the origin {} with the portal's: a script on the portal's pages could read and drive them.",
-        config.listen.public_url
-    ));
+    say.extend(super::own_pages::holes(config));
     say.extend(network_holes(config));
     say
 }

@@ -27,7 +27,10 @@ fn listed<S: AsRef<str>>(items: &[S], word: &str) -> String {
 pub(super) fn pairs(pairs: &[(String, String)]) -> String {
     let shown: Vec<String> = pairs
         .iter()
-        .map(|(name, value)| format!("{name}={value}"))
+        .map(|(name, value)| match value.is_empty() {
+            true => format!("no {name}"),
+            false => format!("{name}={value}"),
+        })
         .collect();
     and(&shown)
 }

@@ -1,4 +1,6 @@
 mod faults;
+mod shapes;
+mod shipped;
 mod vendors;
 
 use super::*;

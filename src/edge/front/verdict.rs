@@ -13,6 +13,7 @@ use crate::access::{
 use crate::edge::answer;
 use crate::edge::door::{Broken, Door, asked as asked_of, passes_unknown};
 use crate::edge::refuse::{deep_link, set_cookie};
+use crate::factors::Whence;
 use crate::factors::browser::browser;
 use crate::gate::rules::Anonymous;
 use crate::gate::{Ask, Exception, Login, Presence, Refusal, Route, Verdict, decide};
@@ -223,7 +224,11 @@ impl Door {
             LoginOutcome::Challenge { token } => {
                 let agent = session.get_header(USER_AGENT);
                 let browser = browser(agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default());
-                self.door.alert(&token, &browser, self.door.now()).await;
+                let from = Whence {
+                    browser: &browser,
+                    place: about.place.as_deref(),
+                };
+                self.door.alert(&token, from, self.door.now()).await;
                 let cookie = self.door.session_cookie(&token);
                 if asked.route == Route::Own {
                     return Ok(self.send_to(session, &asked.challenge_again(), cookie).await?);

@@ -119,7 +119,7 @@ impl Judged<'_> {
             }
             LoginOutcome::Challenge { token } => {
                 self.door.door.metrics.login("challenged");
-                self.door.alert(session, &token).await;
+                self.door.alert(session, &self.passage.arrival, &token).await;
                 let cookie = self.door.door.session_cookie(&token);
                 self.withhold(session, exchange, &Told::SecondFactor, Some(cookie))
                     .await

@@ -170,6 +170,7 @@ async fn the_page_shows_what_the_tech_has_and_the_firm_allows() {
         remember_days: None,
         login: login.to_owned(),
         totp: false,
+        passkey: false,
         sms_number: None,
         sms_sent: None,
         push: None,

@@ -5,6 +5,8 @@ mod confirmations;
 mod crowds;
 mod guards;
 mod locks;
+mod machine;
+mod passkeys;
 mod provider_pushes;
 mod providers;
 mod pushes;

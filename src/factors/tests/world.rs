@@ -336,10 +336,13 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
         canary: None,
         file: folder.join("doorstep.toml"),
         listen: Listen {
+            own_url: None,
+            own_address: None,
             address: "127.0.0.1:0".parse().unwrap(),
             public_url: Origin::parse("https://portal.example.com").unwrap(),
             tls: None,
             trusted_proxies: vec![],
+            place_header: None,
             drain: 8 * SECOND,
         },
         ops: Ops {
@@ -414,5 +417,6 @@ fn rules() -> PortalRules {
         pass_cookies: vec![],
         session_cookies: vec![],
         session_parameters: vec![],
+        credential_headers: vec![],
     }
 }

@@ -94,7 +94,32 @@ fn schema_list() -> Vec<Value> {
             "mutability": mutability, "returned": "default", "subAttributes": parts,
         })
     };
-    let valued = |name: &str| several(name, "readWrite", vec![plain("value"), plain("type")]);
+    let truth = |name: &str| {
+        json!({
+            "name": name, "type": "boolean", "multiValued": false, "required": false,
+            "mutability": "readWrite", "returned": "default",
+        })
+    };
+    let one_of = |name: &str, mutability: &str, words: &[&str]| {
+        let mut attribute = text(name, false, mutability, "none");
+        attribute["canonicalValues"] = json!(words);
+        attribute
+    };
+    let reference = |mutability: &str, to: &str| {
+        let mut attribute = text("$ref", false, mutability, "none");
+        attribute["type"] = json!("reference");
+        attribute["referenceTypes"] = json!([to]);
+        attribute["caseExact"] = json!(true);
+        attribute
+    };
+    let valued = |name: &str, kind: &str| {
+        let parts = vec![
+            plain("value"),
+            one_of("type", "readWrite", &[kind]),
+            truth("primary"),
+        ];
+        several(name, "readWrite", parts)
+    };
     let reads = |name: &str| text(name, false, "readOnly", "none");
     let user = vec![
         text("userName", true, "immutable", "server"),
@@ -109,13 +134,22 @@ fn schema_list() -> Vec<Value> {
             "mutability": "readWrite", "returned": "default",
             "description": "false as well while the user is in no group",
         }),
-        valued("emails"),
-        valued("phoneNumbers"),
-        several("roles", "readWrite", vec![plain("value")]),
+        valued("emails", "work"),
+        valued("phoneNumbers", "mobile"),
+        several(
+            "roles",
+            "readWrite",
+            vec![one_of("value", "readWrite", &["tech", "admin"]), truth("primary")],
+        ),
         several(
             "groups",
             "readOnly",
-            vec![reads("value"), reads("display"), reads("$ref")],
+            vec![
+                reads("value"),
+                reads("display"),
+                one_of("type", "readOnly", &["direct"]),
+                reference("readOnly", "Group"),
+            ],
         ),
     ];
     let group = vec![
@@ -126,7 +160,8 @@ fn schema_list() -> Vec<Value> {
             vec![
                 text("value", true, "immutable", "none"),
                 reads("display"),
-                reads("$ref"),
+                one_of("type", "immutable", &["User"]),
+                reference("immutable", "User"),
             ],
         ),
     ];

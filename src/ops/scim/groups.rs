@@ -4,14 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::LOCATION;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::Value;
 
 use super::error::ScimError;
 use super::filter::member;
-use super::list::{Query, answer, base};
+use super::list::{Query, answer, base, made};
 use super::patch::Patch;
 use super::resource::{group, login_of, user_id};
 use crate::access::Doorstep;
@@ -44,11 +43,9 @@ pub async fn list(
             fitting.push((firm, resource));
         }
     }
-    let total = i64::try_from(fitting.len()).unwrap_or(i64::MAX);
-    let skip = usize::try_from(query.offset()).unwrap_or(usize::MAX);
-    let take = usize::try_from(query.count()).unwrap_or(0);
+    let (total, fitting) = query.cut(fitting);
     let mut page = Vec::new();
-    for (firm, resource) in fitting.into_iter().skip(skip).take(take) {
+    for (firm, resource) in fitting {
         if query.shows("members") && !looked_at {
             let members = door.directory.scim_members(&firm.id).await?;
             page.push(group(&firm, ids.get(firm.id.as_str()), Some(&members), &base));
@@ -77,12 +74,7 @@ pub async fn add(
     door.directory
         .change_scim_group(caller.actor(), &id, &changes, door.now())
         .await?;
-    let base = base(&headers);
-    let mut response = answer(StatusCode::CREATED, &read(&door, &id, true, &base).await?);
-    if let Ok(location) = HeaderValue::from_str(&format!("{base}/Groups/{id}")) {
-        response.headers_mut().insert(LOCATION, location);
-    }
-    Ok(response)
+    Ok(made(&read(&door, &id, true, &base(&headers)).await?))
 }
 
 /// Shows a group.

@@ -1,7 +1,7 @@
 //! Lists (RFC 7644 3.4.2), and which attributes an answer shows (3.9).
 
-use axum::http::header::{CONTENT_TYPE, HOST};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONTENT_TYPE, HOST, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -79,18 +79,28 @@ impl Query {
         )
     }
 
-    /// The page of what fits a filter that only the resources' JSON can answer.
-    pub fn page_of(&self, fitting: Vec<Value>) -> Response {
+    /// What of all that fits stands on the page, and how much fits.
+    pub fn cut<T>(&self, fitting: Vec<T>) -> (i64, Vec<T>) {
         let total = i64::try_from(fitting.len()).unwrap_or(i64::MAX);
         let skip = usize::try_from(self.offset()).unwrap_or(usize::MAX);
         let take = usize::try_from(self.count()).unwrap_or(0);
-        self.page(total, fitting.into_iter().skip(skip).take(take).collect())
+        (total, fitting.into_iter().skip(skip).take(take).collect())
     }
 }
 
 /// An answer in SCIM's JSON.
 pub fn answer(status: StatusCode, body: &Value) -> Response {
     (status, [(CONTENT_TYPE, SCIM_JSON)], body.to_string()).into_response()
+}
+
+/// The answer to what was made: 201, and where it stands (RFC 7644 3.3).
+pub fn made(resource: &Value) -> Response {
+    let mut response = answer(StatusCode::CREATED, resource);
+    let location = resource["meta"]["location"].as_str().unwrap_or_default();
+    if let Ok(location) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
 }
 
 /// Where the resources stand, as the client named this address.

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::LOCATION;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::Value;
 
 use super::error::ScimError;
 use super::filter::member;
-use super::list::{Query, answer, base};
+use super::list::{Query, answer, base, made};
 use super::patch::Patch;
 use super::resource::{login_of, read_user, shown, user, user_id};
 use crate::access::Doorstep;
@@ -58,7 +57,10 @@ pub async fn list(
     let resources = people.iter().map(|person| shown(person, &base));
     match rest {
         None => Ok(query.page(total, resources.collect())),
-        Some(filter) => Ok(query.page_of(resources.filter(|one| filter.fits(one)).collect())),
+        Some(filter) => {
+            let (total, page) = query.cut(resources.filter(|one| filter.fits(one)).collect());
+            Ok(query.page(total, page))
+        }
     }
 }
 
@@ -73,15 +75,8 @@ pub async fn add(
     door.directory
         .add_scim_user(caller.actor(), &login, &profile, door.now())
         .await?;
-    let base = base(&headers);
-    let mut response = answer(
-        StatusCode::CREATED,
-        &shown(&find(&door, &user_id(&login)).await?, &base),
-    );
-    if let Ok(location) = HeaderValue::from_str(&format!("{base}/Users/{}", user_id(&login))) {
-        response.headers_mut().insert(LOCATION, location);
-    }
-    Ok(response)
+    let person = find(&door, &user_id(&login)).await?;
+    Ok(made(&shown(&person, &base(&headers))))
 }
 
 /// Shows a user.

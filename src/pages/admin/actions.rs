@@ -14,99 +14,21 @@ use super::super::layout::{self, Shell};
 use super::super::moment::Moment;
 use super::super::refusal::Stop;
 use super::Answer;
+use super::action::Action;
 use super::confirm::with_done;
 use super::guard::{Admin, Frame, Here, Refused, TokenBox};
 use super::table::profile_address;
-use crate::directory::{Employee, EmployeeChanges, RevokeScope};
-
-/// A change of one employee.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Action {
-    Reset,
-    Unlock,
-    SignOut,
-    Deactivate,
-    Activate,
-}
-
-impl Action {
-    const ALL: [Self; 5] = [
-        Self::Reset,
-        Self::Unlock,
-        Self::SignOut,
-        Self::Deactivate,
-        Self::Activate,
-    ];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Reset => "reset",
-            Self::Unlock => "unlock",
-            Self::SignOut => "sign-out",
-            Self::Deactivate => "deactivate",
-            Self::Activate => "activate",
-        }
-    }
-
-    fn parse(word: &str) -> Result<Self, Stop> {
-        let found = Self::ALL.into_iter().find(|action| action.word() == word);
-        found.ok_or_else(|| Told::NotFound.into())
-    }
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Reset => "Reset two-factor",
-            Self::Unlock => "Unlock",
-            Self::SignOut => "Sign out everywhere",
-            Self::Deactivate => "Deactivate",
-            Self::Activate => "Activate again",
-        }
-    }
-
-    /// What it does, and what is lost.
-    fn meaning(self) -> &'static str {
-        match self {
-            Self::Reset => {
-                "Their keys, remembered devices and sessions go, and no SMS is sent to their number until it is \
-                 confirmed or set anew. You get a one-time passcode to give to them, shown once and good for 24 \
-                 hours: with it and their password they set up a new phone. Make sure that it is really them \
-                 who asks."
-            }
-            Self::Unlock => "Wrong tokens are forgotten, and they can try again at once.",
-            Self::SignOut => "All their sessions end at once, on every device. They can sign in again.",
-            Self::Deactivate => {
-                "They cannot sign in any more, and all their sessions end at once. Nothing else is lost: they can be \
-                 activated again."
-            }
-            Self::Activate => "They can sign in again, with the factors they had.",
-        }
-    }
-
-    fn is_dangerous(self) -> bool {
-        matches!(self, Self::Reset | Self::Deactivate)
-    }
-
-    /// Whether admins may do it to themselves: never to their own factors, locks and standing (I14).
-    fn is_for_oneself(self) -> bool {
-        self == Self::SignOut
-    }
-
-    fn address(self, login: &str) -> String {
-        let login: String = url::form_urlencoded::byte_serialize(login.as_bytes()).collect();
-        format!("/.doorstep/admin/employee/{}?login={login}", self.word())
-    }
-}
+use crate::directory::{ChangeRefused, Employee, EmployeeChanges, Passcode, RevokeScope};
 
 #[derive(Template)]
 #[template(path = "admin/action.html")]
 struct ActionPage<'a> {
     shell: Shell<'a>,
     frame: Frame,
-    label: &'static str,
-    meaning: &'static str,
-    danger: bool,
-    action: &'static str,
+    action: Action,
     login: &'a str,
+    id: &'a str,
+    subject: &'a str,
     name: &'a str,
     profile: String,
     token: TokenBox,
@@ -124,30 +46,38 @@ struct PasscodePage<'a> {
     profile: String,
 }
 
-/// GET `admin/employee/{action}?login=`.
+/// GET `admin/employee/{action}?login=&id=`.
 pub(super) async fn ask(desk: Desk, Path(action): Path<String>, uri: http::Uri) -> Response {
     desk.finish(asked(&desk, &action, &uri).await)
 }
 
-/// POST `admin/employee/{action}` (`login`, `token`).
+/// POST `admin/employee/{action}` (`login`, `id`, `token`).
 pub(super) async fn act(desk: Desk, Path(action): Path<String>, request: Request) -> Response {
     desk.finish(done(&desk, &action, request).await)
 }
 
 async fn asked(desk: &Desk, action: &str, uri: &http::Uri) -> Answer {
     let query = Fields::urlencoded(uri.query().unwrap_or_default().as_bytes());
-    let (admin, action, employee) = target(desk, action, &query).await?;
-    page(&admin, action, &employee, &query, None).await
+    let target = target(desk, action, &query).await?;
+    target.page(&query, None).await
 }
 
-async fn target<'a>(
-    desk: &'a Desk,
-    action: &str,
-    fields: &Fields,
-) -> Result<(Admin<'a>, Action, Employee), Stop> {
+/// An action, by whom, and about what of whose.
+struct Target<'a> {
+    admin: Admin<'a>,
+    action: Action,
+    employee: Employee,
+    /// Which of their things.
+    id: String,
+    /// The thing in words.
+    subject: String,
+}
+
+async fn target<'a>(desk: &'a Desk, action: &str, fields: &Fields) -> Result<Target<'a>, Stop> {
     let found = Action::parse(action);
+    let id = fields.get("id").unwrap_or_default().to_owned();
     let here = match &found {
-        Ok(action) => action.address(fields.get("login").unwrap_or_default()),
+        Ok(action) => action.address(fields.get("login").unwrap_or_default(), &id),
         Err(_) => super::ADMIN.to_owned(),
     };
     let admin = desk.admin(&here).await?;
@@ -156,87 +86,142 @@ async fn target<'a>(
     if admin.is_me(&employee) && !action.is_for_oneself() {
         return Err(Stop::NotForYourself);
     }
-    Ok((admin, action, employee))
+    let subject = admin.subject(action, &employee, &id).await?;
+    Ok(Target {
+        admin,
+        action,
+        employee,
+        id,
+        subject,
+    })
 }
 
-async fn page(
-    admin: &Admin<'_>,
-    action: Action,
-    employee: &Employee,
-    query: &Fields,
-    refused: Option<Refused>,
-) -> Answer {
-    let login = employee.standing.login.as_str();
-    let token = admin.token_box(&action.address(login), refused).await?;
-    let page = ActionPage {
-        shell: admin.shell(action.label()),
-        frame: admin.frame(Here::Employees, query),
-        label: action.label(),
-        meaning: action.meaning(),
-        danger: action.is_dangerous(),
-        action: action.word(),
-        login,
-        name: &employee.standing.name,
-        profile: profile_address(login),
-        token,
-    };
-    let status = page.token.status(StatusCode::OK);
-    Ok(page.token.answer(layout::page(status, &page)))
+impl Target<'_> {
+    fn here(&self) -> String {
+        self.action
+            .address(self.employee.standing.login.as_str(), &self.id)
+    }
+
+    async fn page(&self, query: &Fields, refused: Option<Refused>) -> Answer {
+        let (admin, action) = (&self.admin, self.action);
+        let login = self.employee.standing.login.as_str();
+        let page = ActionPage {
+            shell: admin.shell(action.label()),
+            frame: admin.frame(Here::Employees, query),
+            action,
+            login,
+            id: &self.id,
+            subject: &self.subject,
+            name: &self.employee.standing.name,
+            profile: profile_address(login),
+            token: admin.token_box(&self.here(), refused).await?,
+        };
+        let status = page.token.status(StatusCode::OK);
+        Ok(page.token.answer(layout::page(status, &page)))
+    }
+
+    /// Does it; the word that the next page says of it.
+    async fn carry_out(&self) -> Result<Outcome, ChangeRefused> {
+        let (admin, login, id) = (&self.admin, &self.employee.standing.login, self.id.as_str());
+        let directory = &admin.desk.door.directory;
+        let (actor, now) = (admin.actor(), admin.now());
+        let config = &admin.desk.settings.config;
+        // An epoch needs no end; the moment is for single sessions.
+        let keep = now.plus(config.sessions.absolute_timeout + Duration::from_secs(60));
+        let active = |active| EmployeeChanges {
+            active: Some(active),
+            ..EmployeeChanges::default()
+        };
+        let word = match self.action {
+            Action::Reset => {
+                let passcode = directory.reset_employee(&actor, login, now).await?;
+                return Ok(Outcome::Passcode(passcode));
+            }
+            Action::Unlock => {
+                directory.unlock_employee(&actor, login, now).await?;
+                "unlocked"
+            }
+            Action::SignOut => {
+                let scope = RevokeScope::Employee(login.clone());
+                directory.revoke_sessions(&actor, &scope, keep, now).await?;
+                "signed-out"
+            }
+            Action::EndSession => {
+                let scope = RevokeScope::Session(id.to_owned());
+                directory.revoke_sessions(&actor, &scope, keep, now).await?;
+                "session-ended"
+            }
+            Action::Deactivate => {
+                directory.set_employee(&actor, login, &active(false), now).await?;
+                "deactivated"
+            }
+            Action::Activate => {
+                directory.set_employee(&actor, login, &active(true), now).await?;
+                "activated"
+            }
+            Action::ConfirmPhone => {
+                directory.confirm_phone(&actor, login, now).await?;
+                "number-confirmed"
+            }
+            Action::ApprovePhone => {
+                let hold = config.factors.phone_change_hold;
+                directory
+                    .approve_phone_change(&actor, login, id, hold, now)
+                    .await?;
+                "approved"
+            }
+            Action::CancelPhone => {
+                directory.cancel_phone_change(&actor, login, id, now).await?;
+                "cancelled"
+            }
+            Action::RemoveFactor => {
+                directory.remove_factor(&actor, login, id, now).await?;
+                "factor-removed"
+            }
+            Action::ForgetDevice => {
+                let why = "an admin asked";
+                directory.forget_device(&actor, login, id, why, now).await?;
+                "forgotten"
+            }
+        };
+        Ok(Outcome::Done(word))
+    }
+}
+
+enum Outcome {
+    Done(&'static str),
+    Passcode(Passcode),
 }
 
 async fn done(desk: &Desk, action: &str, request: Request) -> Answer {
     let (_, fields) = desk.posted(request).await?;
-    let (admin, action, employee) = target(desk, action, &fields).await?;
-    let login = &employee.standing.login;
-    admin.fresh(&action.address(login.as_str()))?;
+    let target = target(desk, action, &fields).await?;
+    let admin = &target.admin;
+    admin.fresh(&target.here())?;
     if let Err(refused) = admin.confirm(&fields).await? {
-        return page(&admin, action, &employee, &fields, Some(refused)).await;
+        return target.page(&fields, Some(refused)).await;
     }
-    let (directory, actor, now) = (&desk.door.directory, admin.actor(), admin.now());
-    let active = |active| EmployeeChanges {
-        active: Some(active),
-        ..EmployeeChanges::default()
+    let outcome = match target.carry_out().await {
+        // Gone or replaced while it was looked at: nothing was done.
+        Err(ChangeRefused::NotFound(_)) => return Err(Told::NotFound.into()),
+        outcome => outcome?,
     };
-    let word = match action {
-        Action::Reset => {
-            let passcode = directory.reset_employee(&actor, login, now).await?;
-            desk.door.copies.changed_here().await?;
+    desk.door.copies.changed_here().await?;
+    let login = target.employee.standing.login.as_str();
+    let profile = profile_address(login);
+    match outcome {
+        Outcome::Done(word) => Ok(layout::see_other(&with_done(&profile, word))),
+        Outcome::Passcode(passcode) => {
             let page = PasscodePage {
                 shell: admin.shell("One-time passcode"),
                 frame: admin.frame(Here::Employees, &fields),
-                login: login.as_str(),
-                name: &employee.standing.name,
+                login,
+                name: &target.employee.standing.name,
                 code: passcode.code.reveal(),
                 until: Moment::day(passcode.expires_at),
-                profile: profile_address(login.as_str()),
+                profile,
             };
-            return Ok(layout::page(StatusCode::OK, &page));
+            Ok(layout::page(StatusCode::OK, &page))
         }
-        Action::Unlock => {
-            directory.unlock_employee(&actor, login, now).await?;
-            "unlocked"
-        }
-        Action::SignOut => {
-            let scope = RevokeScope::Employee(login.clone());
-            // An epoch needs no end; the moment is for single sessions.
-            let keep = desk.settings.config.sessions.absolute_timeout + Duration::from_secs(60);
-            directory
-                .revoke_sessions(&actor, &scope, now.plus(keep), now)
-                .await?;
-            "signed-out"
-        }
-        Action::Deactivate => {
-            directory.set_employee(&actor, login, &active(false), now).await?;
-            "deactivated"
-        }
-        Action::Activate => {
-            directory.set_employee(&actor, login, &active(true), now).await?;
-            "activated"
-        }
-    };
-    desk.door.copies.changed_here().await?;
-    Ok(layout::see_other(&with_done(
-        &profile_address(login.as_str()),
-        word,
-    )))
+    }
 }

@@ -4,15 +4,17 @@
 use askama::Template;
 use axum::extract::Request;
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 
 use super::super::body::Fields;
 use super::super::desk::Desk;
+use super::super::enroll_passkey::{first_enrolment, signed};
 use super::super::layout::{self, Shell};
 use super::super::moment::{Moment, seconds_until};
+use super::super::passkey;
 use super::guard::back;
 use super::{ADMIN, Answer};
-use crate::access::LiveSession;
+use crate::access::{Destination, LiveSession};
 use crate::factors::challenge::{SmsOutcome, Verdict};
 use crate::factors::confirm::{Confirmation, Means};
 use crate::factors::normalise::Typed;
@@ -20,8 +22,6 @@ use crate::pages::Told;
 use crate::sessions::Level;
 
 pub(super) const CONFIRM: &str = "/.doorstep/admin/confirm";
-/// Where a one-time passcode leads.
-const ENROL: &str = "/.doorstep/enroll/totp";
 
 #[derive(Template)]
 #[template(path = "admin/confirm.html")]
@@ -104,19 +104,17 @@ async fn verified(desk: &Desk, request: Request) -> Answer {
         return by_passcode(desk, session, typed, next).await;
     }
     let unprocessed = StatusCode::UNPROCESSABLE_ENTITY;
-    let problem = match desk.door.confirm_token(session, typed, desk.now()).await? {
+    let confirmation = match signed(&fields) {
+        Some(answer) => desk.door.confirm_passkey(session, answer, desk.now()).await?,
+        None => desk.door.confirm_token(session, typed, desk.now()).await?,
+    };
+    let problem = match confirmation {
         Confirmation::Confirmed(factor) => {
             let Some(entry) = desk.door.raise(session, factor, desk.now()).await? else {
                 return Err(Told::Retry.into());
             };
-            let mut response = layout::see_other(&with_done(next, "confirmed"));
-            let own = desk.door.session_cookie(&entry.token);
-            for cookie in std::iter::once(&own).chain(&entry.cookies) {
-                if let Ok(value) = HeaderValue::from_str(cookie) {
-                    response.headers_mut().append(header::SET_COOKIE, value);
-                }
-            }
-            return Ok(response);
+            let to = Destination::Own(with_done(next, "confirmed"));
+            return Ok(desk.gone_on(&entry, to));
         }
         Confirmation::Ended => return Err(desk.sign_in_again()),
         Confirmation::Wrong { left } => {
@@ -144,6 +142,9 @@ async fn verified(desk: &Desk, request: Request) -> Answer {
             String::new(),
             60,
         ),
+        Confirmation::NotByPasskey(fault) => {
+            Problem::Words(unprocessed, passkey::words(fault), String::new())
+        }
         Confirmation::NothingEnrolled => {
             let words = "Nothing is set up for you that could judge it.";
             Problem::Words(StatusCode::FORBIDDEN, words, String::new())
@@ -172,7 +173,7 @@ async fn by_passcode(desk: &Desk, session: &LiveSession, typed: &str, next: &str
     }
     desk.door.challenge_for(session, true, desk.now()).await?;
     match desk.door.verify_token(session, typed, desk.now()).await? {
-        Verdict::MayEnrol => Ok(layout::see_other(ENROL)),
+        Verdict::MayEnrol => Ok(layout::see_other(first_enrolment(session))),
         Verdict::Verified { entry, .. } => Ok(desk.enter(&entry)),
         Verdict::Locked { until } => {
             let problem = locked(desk, until);

@@ -28,7 +28,7 @@ async fn asked(desk: &Desk, request: Request) -> Answer {
         here
     };
     let now = desk.now();
-    let sent = desk.door.ask_phone_for_token(session, &desk.browser, now).await?;
+    let sent = desk.door.ask_phone_for_token(session, desk.whence(), now).await?;
     let problem = match sent {
         PushSent::Sent | PushSent::Held if to_confirm => {
             return desk.confirm_page(session, next, Problem::None, true).await;

@@ -6,12 +6,15 @@ use http::StatusCode;
 
 use super::super::body::Fields;
 use super::super::desk::Desk;
+use super::super::enroll_passkey::signed;
 use super::super::layout::{self, Shell};
 use super::super::moment::{Moment, seconds_until};
+use super::super::passkey;
 use super::super::refusal::Stop;
 use super::super::{Told, desk::Stage};
 use super::ADMIN;
-use crate::access::LiveSession;
+use super::action::Action;
+use crate::access::{Destination, LiveSession};
 use crate::clock::Timestamp;
 use crate::directory::{Actor, Employee};
 use crate::factors::confirm::{Confirmation, Means};
@@ -131,14 +134,15 @@ impl Admin<'_> {
     /// they cannot type what the admin's phone shows.
     pub async fn confirm(&self, fields: &Fields) -> Result<Result<FactorKind, Refused>, Stop> {
         let typed = fields.get("token").unwrap_or_default();
-        if typed.trim().is_empty() {
+        let signed = signed(fields);
+        if signed.is_none() && typed.trim().is_empty() {
             return Ok(Err(Refused::MISSING));
         }
-        let confirmation = self
-            .desk
-            .door
-            .confirm_token(self.session, typed, self.now())
-            .await?;
+        let (door, now) = (&self.desk.door, self.now());
+        let confirmation = match signed {
+            Some(answer) => door.confirm_passkey(self.session, answer, now).await?,
+            None => door.confirm_token(self.session, typed, now).await?,
+        };
         Ok(match confirmation {
             Confirmation::Confirmed(factor) => Ok(factor),
             Confirmation::Ended => return Err(self.desk.sign_in_again()),
@@ -159,23 +163,22 @@ impl Admin<'_> {
 
     /// Lets the admin go on after a change that took verifications back: they have just proven theirs.
     pub async fn go_on(&self, factor: FactorKind, location: &str) -> super::Answer {
-        let mut response = layout::see_other(location);
-        if let Some(entry) = self.desk.door.raise(self.session, factor, self.now()).await? {
-            let cookie = self.desk.door.session_cookie(&entry.token);
-            if let Ok(cookie) = http::HeaderValue::from_str(&cookie) {
-                response.headers_mut().append(http::header::SET_COOKIE, cookie);
-            }
-        }
-        Ok(response)
+        let Some(entry) = self.desk.door.raise(self.session, factor, self.now()).await? else {
+            return Ok(layout::see_other(location));
+        };
+        let to = Destination::Own(location.to_owned());
+        Ok(self.desk.gone_on(&entry, to))
     }
 
     /// What all pages of the desk share.
     pub fn frame(&self, here: Here, query: &Fields) -> Frame {
         let stale = !self.is_fresh();
+        let word = query.get("done").unwrap_or_default();
         Frame {
             firm: self.me.standing.firm.name.clone(),
             here,
-            done: query.get("done").and_then(done),
+            done: done(word),
+            undo: undo(word, query.get("login").unwrap_or_default()),
             stale: stale.then(|| confirm_address(here.address())),
         }
     }
@@ -229,6 +232,7 @@ impl Refused {
                 refused.status = StatusCode::SERVICE_UNAVAILABLE;
                 refused.again = Some(60);
             }
+            Confirmation::NotByPasskey(fault) => refused.words = passkey::words(fault),
             Confirmation::NothingEnrolled | Confirmation::Confirmed(_) | Confirmation::Ended => {
                 refused.words = "You have neither a key nor a number that a token could come from.";
                 refused.status = StatusCode::FORBIDDEN;
@@ -266,17 +270,25 @@ impl TokenBox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Here {
     Employees,
+    PhoneChanges,
     Policy,
     Trail,
     Report,
 }
 
 impl Here {
-    pub const ALL: [Self; 4] = [Self::Employees, Self::Policy, Self::Trail, Self::Report];
+    pub const ALL: [Self; 5] = [
+        Self::Employees,
+        Self::PhoneChanges,
+        Self::Policy,
+        Self::Trail,
+        Self::Report,
+    ];
 
     pub fn address(self) -> &'static str {
         match self {
             Self::Employees => ADMIN,
+            Self::PhoneChanges => "/.doorstep/admin/phone-changes",
             Self::Policy => "/.doorstep/admin/policy",
             Self::Trail => "/.doorstep/admin/audit",
             Self::Report => "/.doorstep/admin/passed-without-2fa",
@@ -286,6 +298,7 @@ impl Here {
     pub fn name(self) -> &'static str {
         match self {
             Self::Employees => "Employees",
+            Self::PhoneChanges => "Changes of number",
             Self::Policy => "Policy",
             Self::Trail => "Audit trail",
             Self::Report => "Passed without a second factor",
@@ -299,6 +312,8 @@ pub(super) struct Frame {
     pub here: Here,
     /// What was just done.
     pub done: Option<&'static str>,
+    /// Where it is undone: a form of its own, with what undoing means.
+    pub undo: Option<String>,
     /// Where to confirm that it is you, where the last time is too long ago to change anything.
     pub stale: Option<String>,
 }
@@ -316,11 +331,26 @@ fn done(word: &str) -> Option<&'static str> {
         "deactivated" => "Deactivated: all their sessions have ended.",
         "activated" => "Active again.",
         "imported" => "Imported.",
-        "approved" => "The new number counts now.",
+        "approved" => "Approved. The new number counts when the time of waiting is over.",
         "cancelled" => "The change of number was cancelled.",
+        "number-confirmed" => "The number is confirmed: tokens are sent there again.",
+        "factor-removed" => "The factor was removed, and their sessions have ended.",
+        "forgotten" => "The device was forgotten.",
+        "session-ended" => "That session has ended.",
         "sent" => "We sent a token to your phone.",
         "asked" => "We asked your phone. Open the request there, and type the token that it shows.",
         "confirmed" => "Confirmed. You can make changes for 10 minutes.",
+        _ => return None,
+    })
+}
+
+/// The address that undoes what was just done, where that loses nothing.
+fn undo(word: &str, login: &str) -> Option<String> {
+    Some(match word {
+        "enabled" | "scheduled" => "/.doorstep/admin/two-factor?enable=no".to_owned(),
+        "disabled" => "/.doorstep/admin/two-factor?enable=yes".to_owned(),
+        "added" | "activated" => Action::Deactivate.address(login, ""),
+        "deactivated" => Action::Activate.address(login, ""),
         _ => return None,
     })
 }

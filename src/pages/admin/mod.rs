@@ -4,19 +4,24 @@
 //! - `confirm`: proving a factor where the firm's policy asks for none, or where the last proof is too old.
 //! - `overview`, `two_factor`: the question, what Yes and No mean, and answering it.
 //! - `table`, `employees`: the firm's people, searched, filtered, sorted and paged.
-//! - `profile`, `actions`: one of them: changed, added, reset, unlocked, signed out, deactivated.
+//! - `profile`, `belongings`: one of them, and what they have. `action`, `actions`: what is done to one.
+//! - `phone_changes`: the numbers that are asked for.
 //! - `policy`: the firm's policy. `trail`: its audit, and who passed without a second factor. `transfer`,
-//!   `csv`: imports and files.
+//!   `progress`, `csv`: imports and files.
 
+mod action;
 mod actions;
+mod belongings;
 mod confirm;
 mod confirm_phone;
 mod csv;
 mod employees;
 mod guard;
 mod overview;
+mod phone_changes;
 mod policy;
 mod profile;
+mod progress;
 mod table;
 mod trail;
 mod transfer;
@@ -66,6 +71,7 @@ pub(super) fn routes() -> Router<Arc<Doorstep>> {
             "/.doorstep/admin/employee/{action}",
             get(actions::ask).post(actions::act),
         )
+        .route("/.doorstep/admin/phone-changes", get(phone_changes::show))
         .route(transfer::IMPORT, get(transfer::choose).post(transfer::import))
         .route(
             "/.doorstep/admin/export",
@@ -94,6 +100,12 @@ pub fn longest_body(path: &str, visitor: &Visitor) -> usize {
         return transfer::LONGEST;
     }
     0
+}
+
+/// The last parts of the addresses of what is done to one employee.
+#[cfg(test)]
+pub(super) fn actions_of_one() -> Vec<&'static str> {
+    action::Action::ALL.map(action::Action::word).to_vec()
 }
 
 async fn nothing(desk: Desk) -> axum::response::Response {

@@ -12,12 +12,13 @@ use super::super::layout::{self, Shell};
 use super::super::moment::Moment;
 use super::super::refusal::Stop;
 use super::Answer;
+use super::action::Action;
+use super::belongings::{Pending, Thing};
 use super::confirm::with_done;
 use super::guard::{Admin, Frame, Here, Refused, TokenBox};
-use super::table::{factor_in_words, profile_address, role_in_words, state_in_words};
+use super::table::{profile_address, role_in_words, state_in_words};
 use crate::directory::{ChangeRefused, Employee, EmployeeChanges, NewEmployee, Phone};
 use crate::gate::{Login, Policy, Role};
-use crate::sessions::{Level, SessionFilter};
 
 /// Adding an employee.
 const NEW: &str = "/.doorstep/admin/employee/new";
@@ -68,8 +69,12 @@ struct Who {
     country: String,
     suspended: bool,
     last: Option<Moment>,
-    factors: Vec<(String, &'static str, Moment)>,
-    sessions: Vec<(String, bool, Moment)>,
+    /// Where a number that a reset suspended is confirmed.
+    confirm_phone: Option<String>,
+    change: Option<Pending>,
+    factors: Vec<Thing>,
+    devices: Vec<Thing>,
+    sessions: Vec<Thing>,
 }
 
 /// What stands in the fields.
@@ -310,35 +315,22 @@ impl Form {
 
 async fn who(admin: &Admin<'_>, employee: &Employee) -> Result<Who, Stop> {
     let standing = &employee.standing;
-    let filter = SessionFilter {
-        login: Some(standing.login.clone()),
-        firm: Some(admin.firm().clone()),
-    };
-    let mut sessions = Vec::new();
-    for record in admin.desk.door.store.list(&filter, admin.now()).await? {
-        let stands = record
-            .level
-            .holder()
-            .is_some_and(|holder| holder.employee_epoch == standing.epoch);
-        if stands && !admin.desk.door.copies.is_ended(record.id.public())? {
-            let verified = matches!(record.level, Level::SecondFactor { .. });
-            let address = record.address.to_canonical().to_string();
-            sessions.push((address, verified, Moment::day(record.since)));
-        }
-    }
+    let login = standing.login.as_str();
     let state = employee.state(admin.now());
-    let factors = employee.factors.iter();
+    let sessions = admin.sessions_of(employee).await?;
+    let change = admin.desk.door.directory.phone_change(&standing.login).await?;
+    let me = admin.is_me(employee);
     Ok(Who {
-        login: standing.login.to_string(),
-        encoded: url::form_urlencoded::byte_serialize(standing.login.as_str().as_bytes()).collect(),
+        login: login.to_owned(),
+        encoded: url::form_urlencoded::byte_serialize(login.as_bytes()).collect(),
         name: if standing.name.is_empty() {
-            standing.login.to_string()
+            login.to_owned()
         } else {
             standing.name.clone()
         },
         state,
         words: state_in_words(state),
-        me: admin.is_me(employee),
+        me,
         active: standing.active,
         locked: employee.locked_until.is_some_and(|until| admin.now() < until) || employee.failures > 0,
         phone: employee.phone.as_ref().map(Phone::masked),
@@ -348,17 +340,15 @@ async fn who(admin: &Admin<'_>, employee: &Employee) -> Result<Who, Stop> {
             .and_then(Phone::country)
             .unwrap_or_default(),
         suspended: employee.phone_suspended,
+        confirm_phone: (employee.phone_suspended && !me).then(|| Action::ConfirmPhone.address(login, "")),
+        change: change.map(|change| Pending::of(admin, &change)),
         last: employee.last_sign_in.map(Moment::day),
-        factors: factors
-            .map(|factor| {
-                (
-                    factor.name.clone(),
-                    factor_in_words(factor.kind),
-                    Moment::day(factor.added),
-                )
-            })
+        factors: admin.factors_of(employee),
+        devices: admin.devices_of(employee).await?,
+        sessions: sessions
+            .iter()
+            .map(|record| admin.session_line(employee, record))
             .collect(),
-        sessions,
     })
 }
 

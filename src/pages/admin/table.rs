@@ -5,7 +5,9 @@ use super::super::moment::Moment;
 use super::super::refusal::Stop;
 use super::guard::Admin;
 use crate::clock::Timestamp;
-use crate::directory::{Employee, EmployeeState, Phone, RosterCounts, RosterFilter, RosterPage, RosterSort};
+use crate::directory::{
+    Employee, EmployeeState, Phone, PhoneChange, RosterCounts, RosterFilter, RosterPage, RosterSort,
+};
 use crate::gate::{FactorKind, Role};
 
 /// The table's own address.
@@ -109,6 +111,8 @@ pub(super) struct Table {
     pub range: String,
     pub before: Option<String>,
     pub after: Option<String>,
+    /// How many of the firm's people wait for another number.
+    pub pending: u64,
 }
 
 /// A column that can be sorted by.
@@ -139,6 +143,8 @@ pub(super) struct Row {
     pub last: Option<Moment>,
     pub state: &'static str,
     pub words: &'static str,
+    /// Asked for another number.
+    pub pending: bool,
 }
 
 impl Table {
@@ -150,10 +156,23 @@ impl Table {
             .directory
             .roster(&view.filter(admin, counts), now)
             .await?;
-        Ok(Self::new(view, &found, counts, now))
+        let waiting = match counts.change_pending {
+            0 => Vec::new(),
+            _ => {
+                let directory = &admin.desk.door.directory;
+                directory.pending_phone_changes(Some(admin.firm())).await?
+            }
+        };
+        Ok(Self::new(view, &found, &waiting, counts, now))
     }
 
-    fn new(mut view: TableView, found: &RosterPage, counts: RosterCounts, now: Timestamp) -> Self {
+    fn new(
+        mut view: TableView,
+        found: &RosterPage,
+        waiting: &[PhoneChange],
+        counts: RosterCounts,
+        now: Timestamp,
+    ) -> Self {
         view.page = found.page + 1;
         let first = u64::from(found.page) * u64::from(SIZE);
         let last = first + found.people.len() as u64;
@@ -163,12 +182,17 @@ impl Table {
         };
         let page = |page: u32| view.with(|view| view.page = page);
         Self {
-            rows: found.people.iter().map(|person| Row::of(person, now)).collect(),
+            rows: found
+                .people
+                .iter()
+                .map(|person| Row::of(person, waiting, now))
+                .collect(),
             heads: heads(&view),
             filters: filters(&view, counts),
             range,
             before: (view.page > 1).then(|| page(view.page - 1)),
             after: (last < found.matching).then(|| page(view.page + 1)),
+            pending: counts.change_pending,
             view,
         }
     }
@@ -220,7 +244,7 @@ fn filters(view: &TableView, counts: RosterCounts) -> Vec<FilterLink> {
 }
 
 impl Row {
-    fn of(person: &Employee, now: Timestamp) -> Self {
+    fn of(person: &Employee, waiting: &[PhoneChange], now: Timestamp) -> Self {
         let standing = &person.standing;
         let state = person.state(now);
         Self {
@@ -233,6 +257,7 @@ impl Row {
             last: person.last_sign_in.map(Moment::day),
             state,
             words: state_in_words(state),
+            pending: waiting.iter().any(|change| change.login == standing.login),
         }
     }
 }

@@ -129,7 +129,7 @@ struct Row {
 impl Row {
     fn of(entry: AuditEntry, report: bool) -> Self {
         let details = if report {
-            reason_in_words(&entry.details).to_owned()
+            reason_in_words(&entry.details)
         } else {
             details_in_words(&entry.details)
         };
@@ -144,14 +144,24 @@ impl Row {
     }
 }
 
-fn reason_in_words(details: &Value) -> &str {
+/// Why; of a break-glass also who opened it and because of what.
+fn reason_in_words(details: &Value) -> String {
+    let word = |key: &str| details.get(key).and_then(Value::as_str);
+    let why = plain_reason(details);
+    match (word("opened_by"), word("because")) {
+        (Some(by), Some(because)) => format!("{why}, opened by {by}: {because}"),
+        _ => why.to_owned(),
+    }
+}
+
+fn plain_reason(details: &Value) -> &str {
     match details.get("reason").and_then(Value::as_str) {
         Some("policy_off") => "Two-factor authentication was off",
         Some("break_glass") => "Ops let the firm in on passwords (break-glass)",
         Some("network") => "From a network that is not asked",
         Some("remembered_device") => "On a remembered device",
         Some("unknown_employee") => "Not known here, and such logins pass",
-        Some("exempt_route") => "A route that is exempt",
+        Some("exempt" | "exempt_route") => "A route that is exempt",
         Some(other) => other,
         None => "Not known",
     }
@@ -245,7 +255,7 @@ async fn table(desk: &Desk, uri: &http::Uri, here: Here) -> Answer {
     let entries = found(&admin, filter, report).await?;
     if report {
         let rows = entries.into_iter().map(|entry| {
-            let reason = reason_in_words(&entry.details).to_owned();
+            let reason = reason_in_words(&entry.details);
             vec![
                 entry.at.to_string(),
                 entry.login.unwrap_or_default(),

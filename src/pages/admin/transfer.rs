@@ -17,8 +17,8 @@ use super::confirm::with_done;
 use super::guard::{Admin, Frame, Here, TokenBox};
 use super::profile::allowed_login;
 use super::table::EMPLOYEES;
-use super::{Answer, csv};
-use crate::directory::{AuditEvent, EmployeeFilter, ImportRefused, Phone};
+use super::{Answer, csv, progress};
+use crate::directory::{Actor, AuditEvent, EmployeeFilter, ImportRefused, Phone};
 use crate::views::sheet::{BadLine, COLUMNS, Sheet};
 
 /// The import's address.
@@ -66,7 +66,21 @@ pub(super) async fn choose(desk: Desk, uri: http::Uri) -> Response {
 
 /// POST `admin/import` (`multipart/form-data`: `file`, to look it over; `text` and `token`, to import it).
 pub(super) async fn import(desk: Desk, request: Request) -> Response {
-    desk.finish(imported(&desk, request).await)
+    let in_lines = progress::is_wanted(request.headers());
+    match looked_at(&desk, request).await {
+        Ok(Looked::Ready(actor, sheet)) if in_lines => progress::import(desk, actor, sheet.rows),
+        Ok(Looked::Ready(actor, sheet)) => desk.finish(imported(&desk, &actor, sheet).await),
+        Ok(Looked::Page(page)) => desk.finish(Ok(page)),
+        Err(stop) => desk.finish(Err(stop)),
+    }
+}
+
+/// What came of looking a file over.
+enum Looked {
+    /// A page says so.
+    Page(http::Response<bytes::Bytes>),
+    /// It is confirmed, and to be imported.
+    Ready(Actor, Sheet),
 }
 
 /// GET `admin/export`.
@@ -106,7 +120,7 @@ fn page(
 /// What was posted, with the same proof as any other form's. Whoever posts is looked at before the body is.
 async fn uploaded<'a>(desk: &'a Desk, request: Request) -> Result<(Admin<'a>, Fields), Stop> {
     let (parts, body) = request.into_parts();
-    proof::check_site(&parts.headers, &desk.settings.config.listen.public_url)?;
+    proof::check_site(&parts.headers, desk.settings.config.listen.own_origin())?;
     let session = desk.session()?;
     let admin = desk.admin(IMPORT).await?;
     let fields = parts_of(&parts.headers, body).await?;
@@ -137,13 +151,13 @@ async fn parts_of(headers: &HeaderMap, body: Body) -> Result<Fields, Stop> {
     Ok(Fields::of(pairs))
 }
 
-async fn imported(desk: &Desk, request: Request) -> Answer {
+async fn looked_at(desk: &Desk, request: Request) -> Result<Looked, Stop> {
     let (admin, fields) = uploaded(desk, request).await?;
     let looks_only = fields.get("text").is_none();
     let text = fields.get("text").or(fields.get("file")).unwrap_or_default();
     if text.trim().is_empty() {
         let fault = "Choose a CSV file.".to_owned();
-        return page(
+        return shown(
             &admin,
             &fields,
             Some(fault),
@@ -155,7 +169,7 @@ async fn imported(desk: &Desk, request: Request) -> Answer {
         Ok(sheet) => sheet,
         Err((line, why)) => {
             let fault = format!("Line {line}: {why}. Nothing was imported.");
-            return page(
+            return shown(
                 &admin,
                 &fields,
                 Some(fault),
@@ -170,26 +184,47 @@ async fn imported(desk: &Desk, request: Request) -> Answer {
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
         let preview = preview(&admin, &sheet, text, None).await?;
-        return page(&admin, &fields, None, Some(preview), status);
+        return shown(&admin, &fields, None, Some(preview), status);
     }
     admin.fresh(IMPORT)?;
     if let Err(refused) = admin.confirm(&fields).await? {
         let preview = preview(&admin, &sheet, text, Some(refused)).await?;
         let status = preview.token.status(StatusCode::UNPROCESSABLE_ENTITY);
-        return page(&admin, &fields, None, Some(preview), status);
+        return shown(&admin, &fields, None, Some(preview), status);
     }
-    let directory = &desk.door.directory;
-    let done = directory
-        .import_employees(&admin.actor(), &sheet.rows, admin.now(), &|_| {})
+    Ok(Looked::Ready(admin.actor(), sheet))
+}
+
+fn shown(
+    admin: &Admin<'_>,
+    query: &Fields,
+    fault: Option<String>,
+    preview: Option<Preview>,
+    status: StatusCode,
+) -> Result<Looked, Stop> {
+    page(admin, query, fault, preview, status).map(Looked::Page)
+}
+
+async fn imported(desk: &Desk, actor: &Actor, mut sheet: Sheet) -> Answer {
+    let done = desk
+        .door
+        .directory
+        .import_employees(actor, &sheet.rows, desk.now(), &|_| {})
         .await;
     match done {
         Ok(()) => {}
         Err(ImportRefused::Unknown(unknown)) => return Err(unknown.into()),
         Err(ImportRefused::Rows(rows)) => {
-            let mut sheet = sheet;
             sheet.refuse(rows);
-            let preview = preview(&admin, &sheet, text, None).await?;
-            return page(&admin, &fields, None, Some(preview), StatusCode::CONFLICT);
+            let admin = desk.admin(IMPORT).await?;
+            let preview = preview(&admin, &sheet, "", None).await?;
+            return page(
+                &admin,
+                &Fields::of(Vec::new()),
+                None,
+                Some(preview),
+                StatusCode::CONFLICT,
+            );
         }
     }
     desk.door.copies.changed_here().await?;

@@ -55,16 +55,60 @@ function copies(button) {
 }
 
 function showsProgress(form) {
-  form.addEventListener('submit', () => { form.querySelector('[data-progress]').hidden = false; });
+  const told = form.querySelector('[data-progress]');
+  const bar = told.querySelector('progress'), words = told.querySelector('span');
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    told.hidden = false;
+    const button = form.querySelector('.choice button');
+    button.disabled = true;
+    try {
+      const answer = await fetch(form.action, { method: 'POST', body: new FormData(form), headers: { Accept: 'application/x-ndjson' } });
+      const kind = answer.headers.get('Content-Type') || '';
+      // Signed out, or confirmed too long ago: the page says so itself.
+      if (kind.includes('/json')) return form.submit();
+      if (!kind.includes('ndjson')) return takesOver(await answer.text());
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (let text = '', end; ;) {
+        const { value, done } = await reader.read();
+        if (done) throw new Error('cut off');
+        text += value;
+        while ((end = text.indexOf('\n')) >= 0) {
+          const said = JSON.parse(text.slice(0, end));
+          text = text.slice(end + 1);
+          if (said.location) return location.assign(said.location);
+          if (said.error) { words.textContent = said.error; bar.hidden = true; return; }
+          bar.max = said.of;
+          bar.value = said.done;
+          words.textContent = said.done + ' of ' + said.of;
+        }
+      }
+    } catch {
+      words.textContent = 'The connection broke. Look at the table before you try again.';
+      bar.hidden = true;
+    }
+  });
 }
 
-for (const field of all('[data-search]')) searches(field);
-for (const button of all('[data-sms]')) sendsSms(button);
-for (const button of all('[data-copy]')) copies(button);
-for (const bar of all('[data-progress]')) showsProgress(bar.closest('form'));
+/// Shows a page that came as an answer.
+function takesOver(html) {
+  const page = new DOMParser().parseFromString(html, 'text/html');
+  document.querySelector('main').replaceWith(page.querySelector('main'));
+  document.title = page.title;
+  enliven();
+  (document.querySelector('[aria-invalid=true]') || document.querySelector('h1')).focus();
+}
 
 const countries = 'DisplayNames' in Intl ? new Intl.DisplayNames(undefined, { type: 'region' }) : { of: (code) => code };
-for (const country of all('[data-country]')) country.textContent = countries.of(country.dataset.country);
+
+function enliven() {
+  for (const field of all('[data-search]')) searches(field);
+  for (const button of all('[data-sms]')) sendsSms(button);
+  for (const button of all('[data-copy]')) copies(button);
+  for (const bar of all('[data-progress]')) showsProgress(bar.closest('form'));
+  for (const country of all('[data-country]')) country.textContent = countries.of(country.dataset.country);
+  for (const field of all('[data-phone]')) checksPhone(field);
+}
 
 function checksPhone(field) {
   const said = document.getElementById('phone-said');
@@ -84,4 +128,4 @@ function checksPhone(field) {
     }, 400);
   });
 }
-all('[data-phone]').forEach(checksPhone);
+enliven();

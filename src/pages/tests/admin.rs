@@ -1,6 +1,7 @@
 //! Manage Employees: who gets in, what a change needs, and what it does.
 
 mod access;
+mod belongings;
 mod gallery;
 mod people;
 mod question;

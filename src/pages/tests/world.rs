@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 
 use crate::access::{Doorstep, Noted, Settings, Visitor};
 use crate::clock::{Clock as _, ManualClock, Timestamp};
-use crate::config::Config;
+use crate::config::{Config, Side};
 use crate::directory::{Actor, Copies, Directory, NewEmployee, Phone, TotpShape};
 use crate::gate::{Asker, FirmId, Login, Role};
 use crate::ops::Metrics;
@@ -77,11 +77,12 @@ impl Drop for World {
 /// A request, built up.
 pub struct Sent {
     method: Method,
-    path: &'static str,
+    path: String,
     token: Option<SessionToken>,
     headers: HeaderMap,
     body: String,
     asker: Asker,
+    side: Side,
 }
 
 /// An answer, read whole.
@@ -92,14 +93,15 @@ pub struct Answer {
 }
 
 impl Sent {
-    pub fn get(path: &'static str) -> Self {
+    pub fn get(path: impl Into<String>) -> Self {
         Self {
             method: Method::GET,
-            path,
+            path: path.into(),
             token: None,
             headers: HeaderMap::new(),
             body: String::new(),
             asker: Asker::Page,
+            side: Side::Public,
         }
     }
 
@@ -136,6 +138,12 @@ impl Sent {
 
     pub fn by(mut self, token: &SessionToken) -> Self {
         self.token = Some(token.clone());
+        self
+    }
+
+    /// To `own_url`.
+    pub fn on_own(mut self) -> Self {
+        self.side = Side::Own;
         self
     }
 
@@ -188,6 +196,11 @@ impl Answer {
 impl World {
     /// Anna has a key and a phone, Ben a phone, Carl nothing.
     pub async fn new() -> Self {
+        Self::with_listen("").await
+    }
+
+    /// The same with more lines of `[listen]`.
+    pub async fn with_listen(lines: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("doorstep-pages-{}", random_id()));
         std::fs::create_dir(&folder).unwrap();
         let url = format!("sqlite://{}", folder.join("doorstep.db").display());
@@ -198,7 +211,11 @@ impl World {
         let copies = Copies::new(directory.clone());
         tokio::spawn(copies.clone().watch());
         let settings = Settings {
-            config: Config::parse(CONFIG, &folder.join("doorstep.toml")).unwrap(),
+            config: Config::parse(
+                &CONFIG.replacen("[portal]", &format!("{lines}\n[portal]"), 1),
+                &folder.join("doorstep.toml"),
+            )
+            .unwrap(),
             sms: Some(phones.clone()),
             providers: Providers::default(),
         };
@@ -378,8 +395,10 @@ impl World {
         *request.uri_mut() = sent.path.parse().unwrap();
         *request.headers_mut() = sent.headers;
         let visitor = Visitor {
+            side: sent.side,
             who: self.door.who(sent.token, self.now()).await.unwrap(),
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            place: None,
             asker: sent.asker,
             now: self.now(),
             request_id: "test".into(),

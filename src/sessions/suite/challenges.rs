@@ -15,6 +15,7 @@ pub(in crate::sessions) fn challenge() -> Challenge {
         state: ChallengeState::Open,
         sms: vec![],
         push: None,
+        passkey: None,
     }
 }
 

@@ -7,16 +7,16 @@ use crate::support::browser::CHALLENGE;
 use crate::support::process::Process;
 use crate::support::{Browser, PATIENCE, client, last_sms, until};
 
-const BOB: &str = "bob@corp-b.example";
+pub(super) const BOB: &str = "bob@corp-b.example";
 
-struct Demo {
+pub(super) struct Demo {
     process: Process,
-    told: serde_json::Value,
+    pub(super) told: serde_json::Value,
     folder: tempfile::TempDir,
 }
 
 impl Demo {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_doorstep"));
         command
@@ -43,7 +43,7 @@ impl Demo {
         url.trim_start_matches("http://").parse().unwrap()
     }
 
-    fn password(&self, login: &str) -> &str {
+    pub(super) fn password(&self, login: &str) -> &str {
         let accounts = self.told["accounts"].as_array().unwrap();
         let account = accounts.iter().find(|account| account["login"] == login).unwrap();
         account["password"].as_str().unwrap()
@@ -54,7 +54,7 @@ impl Demo {
     }
 
     /// The switch on the phones page, as its own button sends it.
-    async fn switch(&self, firm: &str, on: bool) {
+    pub(super) async fn switch(&self, firm: &str, on: bool) {
         let phones = Browser::to(self.told["phones"].as_str().unwrap(), self.address("phones"));
         phones.get("/").await.expect(200);
         let path = format!("/firms/{firm}/two-factor");

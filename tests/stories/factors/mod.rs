@@ -3,6 +3,7 @@
 mod alerts;
 pub mod phone;
 mod phone_only;
+mod places;
 mod push_service;
 mod vendor;
 mod vendor_push;

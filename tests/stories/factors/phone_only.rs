@@ -150,7 +150,8 @@ async fn i14_an_admin_who_has_only_a_phone_changes_what_admins_change() {
     let refused = browser.send_challenge_form(&form, &[("token", wrong)]).await;
     assert!(refused.text().contains("not right"), "{}", refused.shown());
     let changed = browser.send_challenge_form(&form, &[("token", token)]).await;
-    assert!(!changed.text().contains("not right"), "{}", changed.shown());
+    assert_eq!(changed.status, 303, "{}", changed.shown());
+    // Another policy asks everybody anew, and the token is used.
     let again = browser.send_challenge_form(&form, &[("token", token)]).await;
-    assert!(again.text().contains("already used"), "{}", again.shown());
+    assert_ne!(again.status, 303, "{}", again.shown());
 }

@@ -69,6 +69,9 @@ async fn i1_break_glass_lets_in_for_a_while_and_is_audited(kind: StoreKind) {
     .await;
     own_pages_stay_shut(&waiting).await;
     assert!(reasons(&world, ANNA).iter().any(|reason| reason == "break_glass"));
+    let report = world.gateway.json(&["report", "passed-without-2fa"]);
+    let told = |row: &serde_json::Value| row["opened_by"] == "ops" && row["because"] == "phones down";
+    assert!(report.as_array().unwrap().iter().any(told), "{report}");
     let carol = world.browser();
     carol.password(CAROL).await.expect(302);
     carol.get("/app/secret").await.expect(200);

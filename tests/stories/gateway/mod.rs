@@ -1,6 +1,7 @@
 //! The gateway before the sample portal, over memory and over Redis: one file per group of promises.
 
 mod callbacks;
+mod conformance;
 mod crossing;
 mod i10_changes;
 mod i11_headers;

@@ -73,6 +73,19 @@ impl Browser {
         self
     }
 
+    /// The same person, jar as it is now, with a header more (instead of one of that name).
+    pub fn also(&self, name: &str, value: &str) -> Self {
+        let mut extra = self.extra.clone();
+        let name: HeaderName = name.parse().unwrap();
+        extra.insert(name, HeaderValue::from_str(value).unwrap());
+        Self {
+            origin: self.origin.clone(),
+            address: self.address,
+            jar: Mutex::new(self.jar.lock().unwrap().clone()),
+            extra,
+        }
+    }
+
     /// The `Cookie` header that it would send to `path`.
     pub fn cookie_header(&self, path: &str) -> String {
         let mut url = self.origin.clone();

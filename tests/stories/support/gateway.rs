@@ -58,6 +58,8 @@ pub struct Settings {
     pub listen: String,
     /// Whether browsers come in over TLS.
     pub tls: bool,
+    /// The host in `public_url`, where it is not the address.
+    pub host: Option<&'static str>,
 }
 
 impl Settings {
@@ -82,6 +84,7 @@ impl Settings {
             limits: String::new(),
             listen: String::new(),
             tls: false,
+            host: None,
         }
     }
 
@@ -161,7 +164,10 @@ impl Gateway {
         let gateway = Self {
             address,
             ops: free_address(),
-            origin: format!("{scheme}://{address}"),
+            origin: match settings.host {
+                None => format!("{scheme}://{address}"),
+                Some(host) => format!("{scheme}://{host}:{}", address.port()),
+            },
             settings,
             config: folder.path().join("doorstep.toml"),
             folder: Arc::new(folder),

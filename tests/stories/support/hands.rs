@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::webdriver::Chromium;
+use super::{PATIENCE, until};
 
 impl Chromium {
     async fn act(&self, actions: Value) {
@@ -52,6 +53,18 @@ impl Chromium {
     /// Lets go of what is held.
     pub async fn let_go(&self) {
         self.call(Method::DELETE, "/actions", Value::Null).await;
+    }
+
+    /// Goes on in the window that was opened last, once there is another one.
+    pub async fn newest_window(&self) {
+        let opened = || async {
+            let handles = self.call(Method::GET, "/window/handles", Value::Null).await;
+            let handles = handles.as_array().cloned().unwrap_or_default();
+            (handles.len() > 1).then(|| handles.last().cloned()).flatten()
+        };
+        let newest = until("a window opens", PATIENCE, opened).await;
+        self.call(Method::POST, "/window", json!({"handle": newest}))
+            .await;
     }
 
     async fn devtools(&self, command: &str, params: Value) {

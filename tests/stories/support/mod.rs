@@ -9,6 +9,7 @@ pub mod client;
 pub mod django;
 pub mod gateway;
 pub mod hands;
+pub mod meddler;
 pub mod page;
 pub mod portal;
 pub mod process;

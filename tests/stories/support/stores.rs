@@ -210,6 +210,33 @@ impl Postgres {
         format!("postgres://doorstep@{}/postgres", self.address)
     }
 
+    /// Runs SQL in it, past the gateway.
+    #[track_caller]
+    pub fn query(&self, sql: &str) -> String {
+        self.tool("psql", &["-d", "postgres", "-tA", "-c", sql])
+    }
+
+    /// All that is in it, as a backup would have it.
+    pub fn dump(&self) -> String {
+        self.tool("pg_dump", &["-d", "postgres"])
+    }
+
+    #[track_caller]
+    fn tool(&self, name: &str, words: &[&str]) -> String {
+        let port = self.address.port().to_string();
+        let output = Command::new(format!("{}/{name}", Self::programs()))
+            .args(["-h", "127.0.0.1", "-p", &port, "-U", "doorstep"])
+            .args(words)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// It hangs, as behind a partition: the postmaster and what it has forked.
     pub fn freeze(&self) {
         self.signal_all("STOP");

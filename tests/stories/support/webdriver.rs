@@ -234,6 +234,39 @@ impl Chromium {
         .await
     }
 
+    /// Runs a script with words as its arguments; what it returns.
+    pub async fn run(&self, script: &str, words: &[&str]) -> Value {
+        self.call(
+            Method::POST,
+            "/execute/sync",
+            json!({"script": script, "args": words}),
+        )
+        .await
+    }
+
+    /// Runs a script that says when it is done; what it says.
+    pub async fn told(&self, script: &str) -> Value {
+        self.call(
+            Method::POST,
+            "/execute/async",
+            json!({"script": script, "args": []}),
+        )
+        .await
+    }
+
+    /// Lays the page out at a width, for eyes that like it light or dark, from now on.
+    pub async fn look_like(&self, width: u32, scheme: &str) {
+        let metrics = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": {
+            "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600,
+        }});
+        let media = json!({"cmd": "Emulation.setEmulatedMedia", "params": {
+            "features": [{"name": "prefers-color-scheme", "value": scheme}],
+        }});
+        for command in [metrics, media] {
+            self.call(Method::POST, "/goog/cdp/execute", command).await;
+        }
+    }
+
     /// Lays the page out at a width, as a phone or a desktop would, and keeps a picture of it in
     /// `target/screenshots`.
     pub async fn picture(&self, name: &str, width: u32, height: u32) -> PathBuf {
@@ -250,6 +283,37 @@ impl Chromium {
         let reset = json!({"cmd": "Emulation.clearDeviceMetricsOverride", "params": {}});
         self.call(Method::POST, "/goog/cdp/execute", reset).await;
         file
+    }
+
+    /// Plugs in an authenticator that knows its user by finger (WebAuthn level 2, section 11).
+    pub async fn authenticator(&self) -> String {
+        let wanted = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserConsenting": true, "isUserVerified": true,
+        });
+        text_of(self.call(Method::POST, "/webauthn/authenticator", wanted).await)
+    }
+
+    /// Whether its finger is known from now on.
+    pub async fn knows_finger(&self, authenticator: &str, known: bool) {
+        let path = format!("/webauthn/authenticator/{authenticator}/uv");
+        let answer = self
+            .call(Method::POST, &path, json!({"isUserVerified": known}))
+            .await;
+        assert!(answer.is_null(), "{answer}");
+    }
+
+    /// Runs a script that answers later; what it answers.
+    pub async fn script_later(&self, script: &str) -> Value {
+        let script = format!(
+            "const done = arguments[0]; (async () => {{ {script} }})().then(done, (e) => done('' + e));"
+        );
+        self.call(
+            Method::POST,
+            "/execute/async",
+            json!({"script": script, "args": []}),
+        )
+        .await
     }
 
     /// Closes the window and ends the browser.

@@ -1,23 +1,45 @@
 //! Every page of the desk as a file, to be looked at.
 
-use super::{may_have, world};
-use crate::pages::assets;
+use super::belongings::Things;
+use super::{may_have, name, world};
+use crate::directory::Phone;
 
 /// `DOORSTEP_GALLERY=FOLDER cargo test --lib write_the_desk -- --ignored`; then serve the folder.
 #[tokio::test]
 #[ignore = "writes files to look at"]
 async fn write_the_desk() {
-    let folder = std::path::PathBuf::from(std::env::var("DOORSTEP_GALLERY").unwrap());
-    std::fs::create_dir_all(folder.join(".doorstep/assets")).unwrap();
-    for file in [&*assets::CSS, &*assets::JS, &*assets::DESK_CSS, &*assets::DESK_JS] {
-        let path = folder.join(file.path.trim_start_matches('/'));
-        std::fs::write(path, assets::asset(&file.path).unwrap().body()).unwrap();
-    }
+    let folder = super::super::gallery::folder();
     let world = world().await;
     may_have(&world, &["*@acme.example"]).await;
+    let things = Things::of(&world, "ben", "acme").await;
+    Things::of(&world, "alva", "acme").await;
+    let carl = crate::directory::Actor {
+        name: "carl".into(),
+        from: "198.51.100.4".into(),
+    };
+    let (directory, now) = (&world.door.directory, world.now());
+    let phone = Phone::parse("+447400123456", None).unwrap();
+    let asked = directory
+        .ask_phone_change(&carl, &name("carl"), &phone, "carl", now)
+        .await;
+    directory
+        .approve_phone_change(
+            &super::super::world::ops(),
+            &name("carl"),
+            &asked.unwrap(),
+            super::super::world::MINUTE,
+            now,
+        )
+        .await
+        .unwrap();
     let token = world.verified("alva").await;
     for (name, path) in [
         ("overview", "/.doorstep/admin/"),
+        ("pending", "/.doorstep/admin/phone-changes"),
+        ("things", "/.doorstep/admin/employee?login=ben&done=deactivated"),
+        ("nobody-fits", "/.doorstep/admin/employees?q=zzz"),
+        ("not-there", "/.doorstep/admin/employee?login=zzz"),
+        ("trail-fault", "/.doorstep/admin/audit?since=soon"),
         ("employees", "/.doorstep/admin/employees?state=no_phone"),
         ("enable", "/.doorstep/admin/two-factor?enable=yes"),
         ("disable", "/.doorstep/admin/two-factor?enable=no"),
@@ -51,8 +73,46 @@ async fn write_the_desk() {
         let page = world.form(path, &token, fields).await;
         std::fs::write(folder.join(format!("{name}.html")), page.body).unwrap();
     }
+    for action in ["remove-factor", "forget-device", "approve-phone"] {
+        let id = match action {
+            "remove-factor" => &things.factor,
+            "forget-device" => &things.device,
+            _ => &things.change,
+        };
+        let path = format!("/.doorstep/admin/employee/{action}?login=ben&id={id}");
+        let page = world.page(&path, &token).await;
+        std::fs::write(folder.join(format!("{action}.html")), page.body).unwrap();
+    }
+    let sheets = [
+        ("preview", "eve@acme.example,Eve,+14155550130,tech"),
+        ("bad-lines", "eve@evil.example,Eve,12,boss"),
+    ];
+    for (name, row) in sheets {
+        let sheet = format!("login,name,phone,role\n{row}\n");
+        let page = super::sheets::upload(&world, &token, &[("file", &sheet)]).await;
+        std::fs::write(folder.join(format!("{name}.html")), page.body).unwrap();
+    }
+    let tech = world.verified("anna").await;
+    let page = world.page("/.doorstep/admin/", &tech).await;
+    std::fs::write(folder.join("tech.html"), page.body).unwrap();
     let passcode = world
         .change("/.doorstep/admin/employee/reset", &token, "login=anna")
         .await;
     std::fs::write(folder.join("passcode.html"), passcode.body).unwrap();
+    world.clock.advance(10 * super::super::world::MINUTE);
+    for (name, path) in [
+        ("stale", "/.doorstep/admin/"),
+        ("stale-form", "/.doorstep/admin/policy"),
+    ] {
+        let page = world.page(path, &token).await;
+        std::fs::write(folder.join(format!("{name}.html")), page.body).unwrap();
+    }
+    let refused = world
+        .change(
+            "/.doorstep/admin/policy",
+            &token,
+            "idle_timeout=15m&factor_totp=yes",
+        )
+        .await;
+    std::fs::write(folder.join("stale-refused.html"), refused.body).unwrap();
 }

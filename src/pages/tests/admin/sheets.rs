@@ -10,7 +10,7 @@ use crate::secret::SessionToken;
 const IMPORT: &str = "/.doorstep/admin/import";
 
 /// A form with files, as a browser sends it.
-async fn upload(world: &World, token: &SessionToken, fields: &[(&str, &str)]) -> Answer {
+pub async fn upload(world: &World, token: &SessionToken, fields: &[(&str, &str)]) -> Answer {
     let mut body = String::new();
     for (field, text) in fields.iter().chain([&("csrf", token.form_token().as_str())]) {
         let file = if *field == "file" {
@@ -165,4 +165,54 @@ async fn an_upload_needs_the_proof_of_any_form() {
         let answer = world.send(sent).await;
         assert_eq!(answer.status, status, "{}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn a_script_is_told_how_far_an_import_has_come() {
+    let world = world().await;
+    may_have(&world, &["*@acme.example"]).await;
+    let token = world.verified("alva").await;
+    let mut sheet = String::from("login,name,phone,role\n");
+    for number in 0..1200 {
+        sheet.push_str(&format!("t{number}@acme.example,T {number},,tech\n"));
+    }
+    world.clock.advance(super::STEP);
+    let key = world.key();
+    let sent = |text: &str, key: &str| {
+        let mut body = String::new();
+        for (field, text) in [
+            ("csrf", token.form_token().as_str()),
+            ("text", text),
+            ("token", key),
+        ] {
+            body.push_str(&format!(
+                "--xx\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{text}\r\n"
+            ));
+        }
+        body.push_str("--xx--\r\n");
+        Sent::post(leak(IMPORT))
+            .with("origin", "https://portal.example.com")
+            .with("accept", "application/x-ndjson")
+            .with("content-type", "multipart/form-data; boundary=xx")
+            .by(&token)
+            .body(&body)
+    };
+    let wrong = world.send(sent(&sheet, &world.wrong())).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.body.contains("That token is not right"), "{}", wrong.body);
+    let told = world.send(sent(&sheet, &key)).await;
+    assert_eq!(told.status, StatusCode::OK, "{}", told.body);
+    let lines: Vec<serde_json::Value> = told
+        .body
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let expected = [
+        serde_json::json!({"done": 500, "of": 1200}),
+        serde_json::json!({"done": 1000, "of": 1200}),
+        serde_json::json!({"location": "/.doorstep/admin/employees?done=imported"}),
+    ];
+    assert_eq!(lines, expected);
+    let page = world.page("/.doorstep/admin/employees?q=t1199", &token).await;
+    assert!(page.body.contains("1–1 of 1"), "{}", page.body);
 }

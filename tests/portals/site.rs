@@ -1,0 +1,87 @@
+//! An application behind the gateway, with the recipe that doorstep ships for it, and two people of one firm.
+
+use super::app::{ANNA, App, BEN};
+use crate::support::gateway::Settings;
+use crate::support::webdriver::Chromium;
+use crate::support::world::{ANNA_PHONE, BEN_PHONE};
+use crate::support::{Gateway, TotpKey};
+
+const TOKEN: &str = "form[action$='challenge/verify'] input[name=token]";
+const SIGN_IN: &str = "form[action$='challenge/verify'] button";
+
+/// Gateway and application. Dropped in order: the gateway first.
+pub struct Site {
+    /// The gateway.
+    pub gateway: Gateway,
+    /// ANNA's authenticator key.
+    pub anna: TotpKey,
+    /// BEN's.
+    pub ben: TotpKey,
+    /// What is behind it.
+    pub app: App,
+}
+
+impl Site {
+    /// Puts an application behind the gateway, by its recipe. `two_factor`: of the firm of both people.
+    pub async fn open(app: App, two_factor: bool) -> Self {
+        Self::with(app, two_factor, |_| {}).await
+    }
+
+    /// The same, with settings beside the recipe.
+    pub async fn with(app: App, two_factor: bool, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::new(app.address);
+        settings.portal = recipe(app.recipe);
+        settings.rules = String::new();
+        change(&mut settings);
+        let mut gateway = Gateway::prepare(settings);
+        gateway.add_firm("acme", "Acme");
+        gateway.add_employee(ANNA, "acme", Some(ANNA_PHONE));
+        gateway.add_employee(BEN, "acme", Some(BEN_PHONE));
+        let anna = gateway.enrol_totp(ANNA);
+        let ben = gateway.enrol_totp(BEN);
+        let word = if two_factor { "enable-2fa" } else { "disable-2fa" };
+        gateway.ok(&["firm", word, "acme"]);
+        gateway.run().await;
+        Self {
+            gateway,
+            anna,
+            ben,
+            app,
+        }
+    }
+
+    /// An address of the portal, as browsers see it.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.gateway.origin)
+    }
+}
+
+/// A recipe without the lines that say where the portal is.
+pub fn recipe(name: &str) -> String {
+    let file = format!("{}/config/portals/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let (before, after) = text.split_once("[portal]\n").expect("a section [portal]");
+    assert!(
+        before
+            .lines()
+            .all(|line| line.is_empty() || line.starts_with('#')),
+        "{before}"
+    );
+    let mut kept: Vec<&str> = after.lines().collect();
+    kept.retain(|line| !line.starts_with("upstream = "));
+    assert_eq!(kept.len() + 1, after.lines().count(), "one upstream: {file}");
+    kept.join("\n")
+}
+
+/// Types a key on the challenge page, on which the browser must come to stand.
+pub async fn pass_challenge(chromium: &Chromium, key: &mut TotpKey) {
+    chromium
+        .until_at("the challenge", |url| url.contains("/.doorstep/challenge"))
+        .await;
+    let key = key.fresh().await;
+    chromium.fill(TOKEN, &key).await;
+    // six digits may send themselves
+    if chromium.url().await.contains("/.doorstep/challenge") && chromium.has(SIGN_IN).await {
+        chromium.click(SIGN_IN).await;
+    }
+}
