@@ -288,6 +288,16 @@ impl Doorstep {
             employee_epoch: standing.as_ref().map_or(0, |standing| standing.epoch),
             login,
         };
+        vault.before = None;
+        // Another's form is never seen by whoever signs in after them.
+        if vault
+            .interrupted
+            .as_ref()
+            .is_some_and(|waiting| !waiting.is_for(&holder.login, now))
+        {
+            vault.interrupted = None;
+            vault.deep_link.take_if(|place| place == super::INTERRUPTED);
+        }
         let hash = accepted
             .password
             .and_then(|password| self.password_hashes(&holder.login, password).into_iter().next());

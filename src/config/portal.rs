@@ -49,7 +49,7 @@ pub(super) fn portal(
     places: &mut Places,
     listen: Option<&Listen>,
 ) -> Option<Portal> {
-    refuse_what_is_not_built(reader, text);
+    let resume = resume(reader, text);
     let name = reader.optional(text.name.as_ref(), parse_name);
     let upstream = upstream(reader, text, listen);
     let public = entries(reader, &text.public, "public", &[Method::GET, Method::HEAD]);
@@ -107,6 +107,7 @@ pub(super) fn portal(
             session_parameters: session_parameters?,
             credential_headers: credential_headers?,
             exempt: exempt?,
+            resume: resume?,
             who_am_i: who_am_i?,
         },
         identity_header: identity_header?,
@@ -116,12 +117,55 @@ pub(super) fn portal(
     })
 }
 
-fn refuse_what_is_not_built(reader: &mut Reader<'_>, text: &PortalText) {
-    let off = Value::Boolean(false);
-    reader.not_built("resume", &text.resume, Some(&off));
+/// Whose forms are kept: all, some by a list, some by a `[[portal.route]]`.
+fn resume(reader: &mut Reader<'_>, text: &PortalText) -> Option<Vec<Glob>> {
     for entry in text.public.iter().chain(&text.logout) {
-        if let Some(table) = &entry.get_ref().table {
-            reader.not_built("resume", &table.resume, Some(&off));
+        if let Some(resume) = entry
+            .get_ref()
+            .table
+            .as_ref()
+            .and_then(|table| table.resume.as_ref())
+        {
+            let what = "an open request is never interrupted: say resume = true in [portal], or in a [[portal.route]]";
+            reader.refuse(resume.span(), what);
+        }
+    }
+    let listed = match &text.resume {
+        None => Some(Vec::new()),
+        Some(value) => listed(reader, value),
+    };
+    let routes = text.route.iter().filter(|route| route.resume);
+    let routes: Vec<Option<Glob>> = routes
+        .map(|route| reader.value(&route.path, parse_path))
+        .collect();
+    let routes: Option<Vec<Glob>> = routes.into_iter().collect();
+    let mut all = listed?;
+    all.extend(routes?);
+    if let Some(mode) = text
+        .mode
+        .as_ref()
+        .filter(|mode| mode.get_ref() == "forward-auth" && !all.is_empty())
+    {
+        let what = "resume does nothing in forward-auth mode: forms do not pass here";
+        reader.refuse(mode.span(), what);
+    }
+    Some(all)
+}
+
+fn listed(reader: &mut Reader<'_>, value: &Spanned<Value>) -> Option<Vec<Glob>> {
+    let span = value.span();
+    match value.get_ref() {
+        Value::Boolean(false) => Some(Vec::new()),
+        Value::Boolean(true) => Some(vec![Glob::parse("**").ok()?]),
+        Value::Array(paths) if paths.iter().all(Value::is_str) => {
+            let paths = paths.iter().filter_map(Value::as_str);
+            paths
+                .map(|path| reader.value(&Spanned::new(span.clone(), path.to_owned()), parse_path))
+                .collect()
+        }
+        _ => {
+            reader.refuse(span, "resume is true, or a list of paths: [\"/tickets/**\"]");
+            None
         }
     }
 }
@@ -147,7 +191,7 @@ fn mode(reader: &mut Reader<'_>, text: &PortalText, listen: Option<&Listen>) -> 
         reader.refuse(word.span(), what);
     }
     if listen.is_some_and(|listen| listen.own_url.is_some()) {
-        let what = "own_url does not go with forward-auth: own pages need the portal's cookies, which only public_url gets";
+        let what = "forward-auth does without own_url: the proxy in front has one origin to send here";
         reader.refuse(word.span(), what);
     }
     if text.step_up_script {

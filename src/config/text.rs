@@ -73,8 +73,19 @@ pub(super) struct PortalText {
     pub exempt: Vec<Spanned<ExemptText>>,
     pub resume: Known,
     #[serde(default)]
+    pub route: Vec<RouteText>,
+    #[serde(default)]
     pub step_up_script: bool,
     pub mode: Option<Text>,
+}
+
+/// `[[portal.route]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RouteText {
+    pub path: Text,
+    #[serde(default)]
+    pub resume: bool,
 }
 
 /// An entry of `public` or `logout`: a path alone, or a table.

@@ -14,6 +14,7 @@ use super::arrival::Arrival;
 use super::basic::Tried;
 use super::collect::collect;
 use super::front::Identities;
+use super::interrupted::Resumed;
 use super::live::{SLOT, Serving, Stop};
 use super::own::{self, BodyRefused};
 use super::pace::PACE;
@@ -27,7 +28,7 @@ use crate::gate::body::{BadBody, FormBody};
 use crate::gate::path::Target;
 use crate::gate::route::{HeadClass, class_body, class_head};
 use crate::gate::scan::Scan;
-use crate::gate::{Ask, Credentials, Route, Verdict, decide};
+use crate::gate::{Ask, Credentials, Refusal, Route, Verdict, decide};
 use crate::pages::{self, Told, told};
 
 /// What serves requests.
@@ -208,7 +209,7 @@ impl Door {
     async fn act(
         &self,
         session: &mut Session,
-        arrival: Arrival,
+        mut arrival: Arrival,
         who: Who,
         classed: Classed,
         verdict: Verdict,
@@ -230,7 +231,13 @@ impl Door {
                 own::serve(session, &self.router, Arc::new(visitor), time).await?;
                 Ok(Step::Answered)
             }
-            Verdict::Refuse(refusal) => self.refuse(session, &arrival, &who, classed.route, refusal).await,
+            Verdict::Refuse(refusal) => {
+                if matches!(refusal, Refusal::SignIn | Refusal::SecondFactor) {
+                    self.keep_interrupted(session, &mut arrival, &who, &classed)
+                        .await?;
+                }
+                self.refuse(session, &arrival, &who, classed.route, refusal).await
+            }
             Verdict::Login(rule) => {
                 let login = super::login::LoginExchange::new(self, arrival, who, rule, classed);
                 login.run(session).await?;
@@ -242,10 +249,17 @@ impl Door {
                         .note_exception(live, exception, arrival.client, now)
                         .await?;
                 }
+                let body = match credentials {
+                    Credentials::Vault => match self.resumed(session, &arrival, &who, &classed).await? {
+                        Resumed::Done(step) => return Ok(step),
+                        Resumed::No(body) => body,
+                    },
+                    _ => classed.body,
+                };
                 let passage = Passage::new(arrival, who, classed.route, credentials)?
                     .bringing(own_cookie)
                     .looking_through(classed.scan);
-                self.forward(session, passage, classed.body).await
+                self.forward(session, passage, body).await
             }
             Verdict::Logout => {
                 // Doorstep's session and vault end before the portal is asked, which still gets the cookies.

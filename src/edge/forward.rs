@@ -19,7 +19,7 @@ use crate::gate::{Credentials, Route};
 use crate::pages::Told;
 
 /// How long the portal may take to begin its answer to a request whose body was read.
-const READ_REQUEST_TIME: Duration = Duration::from_secs(120);
+pub(super) const READ_REQUEST_TIME: Duration = Duration::from_secs(120);
 
 impl Door {
     /// Forwards by pingora, or by an exchange where the body was read.

@@ -17,6 +17,7 @@ mod forward;
 mod front;
 mod headers;
 pub(crate) mod hygiene;
+mod interrupted;
 mod live;
 mod login;
 mod long;

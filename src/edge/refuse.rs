@@ -98,6 +98,10 @@ impl Door {
             Who::Nobody => {
                 let mut vault = Vault::default();
                 note(&mut vault);
+                if !arrival.settings.config.portal.rules.resume.is_empty() {
+                    let token = arrival.token();
+                    vault.before = self.door.owner_of_interrupted(who, token.as_ref(), now).await?;
+                }
                 let token = self
                     .door
                     .begin_anonymous(&vault, None, arrival.client, now)

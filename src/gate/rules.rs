@@ -37,6 +37,8 @@ pub struct PortalRules {
     pub credential_headers: Vec<http::HeaderName>,
     /// Requests of machine clients that need no second factor: holes.
     pub exempt: Vec<Exempt>,
+    /// Paths whose forms are kept where their session ran out (`resume`).
+    pub resume: Vec<Glob>,
     /// The request that asks the portal who a session belongs to.
     pub who_am_i: Option<WhoAmI>,
 }

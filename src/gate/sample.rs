@@ -115,6 +115,7 @@ pub(super) fn rules() -> PortalRules {
         session_parameters: vec!["JSESSIONID".into(), "sid".into()],
         credential_headers: Vec::new(),
         exempt: Vec::new(),
+        resume: Vec::new(),
         who_am_i: None,
     }
 }

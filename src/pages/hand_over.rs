@@ -34,7 +34,7 @@ type Answer = Result<http::Response<Bytes>, Stop>;
 
 /// Whether an address stays on the public host although own pages live elsewhere.
 pub fn stays_public(path: &str) -> bool {
-    [CROSS, ARRIVE].contains(&path) || path.starts_with("/.doorstep/callbacks/")
+    [CROSS, ARRIVE, crate::access::INTERRUPTED].contains(&path) || path.starts_with("/.doorstep/callbacks/")
 }
 
 /// Where an own page is, for a browser that asked the public host for it.

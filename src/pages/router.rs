@@ -11,8 +11,8 @@ use super::desk::Desk;
 use super::refusal::Stop;
 use super::{
     Told, account, account_phones, admin, assets, callbacks, challenge, enroll_passkey, enroll_push,
-    enroll_totp, hand_over, logout, lost_phone, origins, passkey, phone, phone_token, recovery, removal,
-    watch,
+    enroll_totp, hand_over, interrupted, logout, lost_phone, origins, passkey, phone, phone_token, recovery,
+    removal, watch,
 };
 use crate::access::Doorstep;
 
@@ -73,6 +73,10 @@ pub fn router(door: Arc<Doorstep>) -> Router {
         .route(
             "/.doorstep/lost-phone/cancel",
             get(lost_phone::cancel_page).post(lost_phone::cancel),
+        )
+        .route(
+            "/.doorstep/interrupted",
+            get(interrupted::show).post(interrupted::discard),
         )
         .route("/.doorstep/account/forget", post(removal::forget))
         .route("/.doorstep/account", get(account::show))

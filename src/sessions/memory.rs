@@ -14,9 +14,9 @@ use async_trait::async_trait;
 use self::counts::Counts;
 use self::crowd::Crowd;
 use super::{
-    Allowance, CHALLENGE_KEPT_FOR, Challenge, ChallengeId, DirectoryMark, Limit, LimitKey, REPLACED_FOR,
-    SessionFilter, SessionRecord, SessionStore, Slot, StoreBounds, StoreUnknown, StoredSession, Ticket,
-    VaultWrite, Versioned,
+    Allowance, CHALLENGE_KEPT_FOR, Challenge, ChallengeId, DirectoryMark, ENDED_KEPT_FOR, Limit, LimitKey,
+    REPLACED_FOR, SessionFilter, SessionRecord, SessionStore, Slot, StoreBounds, StoreUnknown, StoredSession,
+    Ticket, VaultWrite, Versioned,
 };
 use crate::clock::Timestamp;
 use crate::secret::SessionId;
@@ -77,6 +77,15 @@ impl SessionStore for MemoryStore {
             Some(Kept::Live(stored)) if !stored.record.is_over(now) => Slot::Live(stored.clone()),
             Some(Kept::ReplacedAt(at)) if now < at.plus(REPLACED_FOR) => Slot::Replaced,
             _ => Slot::Absent,
+        })
+    }
+
+    async fn ran_out(&self, id: &SessionId, now: Timestamp) -> Result<Option<SessionRecord>, StoreUnknown> {
+        Ok(match self.lock().sessions.get(id) {
+            Some(kept @ Kept::Live(stored)) if kept.is_over(now) && now < kept.forgotten_at() => {
+                Some(stored.record.clone())
+            }
+            _ => None,
         })
     }
 
@@ -342,10 +351,10 @@ impl All {
             .collect();
     }
 
-    /// When a key is over; `None` where it is gone.
+    /// When a key can be forgotten; `None` where it is gone.
     fn over_at(&self, key: &Key) -> Option<Timestamp> {
         match key {
-            Key::Session(id) => self.sessions.get(id).map(Kept::over_at),
+            Key::Session(id) => self.sessions.get(id).map(Kept::forgotten_at),
             Key::Challenge(id) => {
                 let kept = self.challenges.get(&ChallengeId(id.clone()));
                 kept.map(Versioned::kept_until)
@@ -374,6 +383,16 @@ impl Kept {
         match self {
             Self::Live(stored) => stored.record.expires(),
             Self::ReplacedAt(at) => at.plus(REPLACED_FOR),
+        }
+    }
+
+    /// Whose a session was is remembered for a while.
+    fn forgotten_at(&self) -> Timestamp {
+        match self {
+            Self::Live(stored) if stored.record.level.holder().is_some() => {
+                self.over_at().plus(ENDED_KEPT_FOR)
+            }
+            _ => self.over_at(),
         }
     }
 

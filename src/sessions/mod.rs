@@ -26,6 +26,9 @@ pub use store::{
 
 /// How long a store remembers that a session was replaced.
 const REPLACED_FOR: Duration = Duration::from_secs(60);
+/// How long a session that ended by the clock is remembered, where somebody had signed in: it says whose request was
+/// interrupted by that, and nothing else.
+const ENDED_KEPT_FOR: Duration = Duration::from_secs(3600);
 /// How long a challenge is kept after it expired, so that "ran out" can be told.
 const CHALLENGE_KEPT_FOR: Duration = Duration::from_secs(600);
 #[cfg(test)]

@@ -29,9 +29,9 @@ use self::fields::{
 use self::link::Link;
 use self::scripts::Scripts;
 use super::{
-    Allowance, CHALLENGE_KEPT_FOR, Challenge, ChallengeId, DirectoryMark, Limit, LimitKey, REPLACED_FOR,
-    SessionFilter, SessionRecord, SessionStore, Slot, StoreUnknown, StoredSession, Ticket, VaultWrite,
-    Versioned,
+    Allowance, CHALLENGE_KEPT_FOR, Challenge, ChallengeId, DirectoryMark, ENDED_KEPT_FOR, Limit, LimitKey,
+    REPLACED_FOR, SessionFilter, SessionRecord, SessionStore, Slot, StoreUnknown, StoredSession, Ticket,
+    VaultWrite, Versioned,
 };
 use crate::clock::Timestamp;
 use crate::secret::{SessionId, random_id};
@@ -127,6 +127,18 @@ impl SessionStore for RedisStore {
             Found::Live(stored) if !stored.record.is_over(now) => Slot::Live(stored),
             Found::ReplacedAt(at) if now < at.plus(REPLACED_FOR) => Slot::Replaced,
             _ => Slot::Absent,
+        })
+    }
+
+    async fn ran_out(&self, id: &SessionId, now: Timestamp) -> Result<Option<SessionRecord>, StoreUnknown> {
+        let mut command = cmd("HMGET");
+        command.arg(session_key(id)).arg(&SESSION_FIELDS);
+        Ok(match Found::read(self.send(&command).await?)? {
+            Found::Live(stored) if stored.record.id == *id => Some(stored.record).filter(|record| {
+                let is_remembered = now < record.expires().plus(ENDED_KEPT_FOR);
+                record.is_over(now) && is_remembered && record.level.holder().is_some()
+            }),
+            _ => None,
         })
     }
 

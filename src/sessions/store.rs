@@ -94,6 +94,10 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Looks a session up.
     async fn session(&self, id: &SessionId, now: Timestamp) -> Result<Slot, StoreUnknown>;
 
+    /// A session with a holder that ended by the clock alone, less than an hour ago. It opens nothing any more: it
+    /// tells whose request was interrupted.
+    async fn ran_out(&self, id: &SessionId, now: Timestamp) -> Result<Option<SessionRecord>, StoreUnknown>;
+
     /// Keeps a new session, at version 1 of record and vault. A taken id is an error: ids are random, and
     /// what is there, a replaced session too, is never overwritten.
     async fn create(&self, record: &SessionRecord, vault: &[u8], now: Timestamp) -> Result<(), StoreUnknown>;

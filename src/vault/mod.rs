@@ -11,6 +11,7 @@
 
 mod bound;
 mod browser;
+mod interrupted;
 mod jar;
 mod name;
 mod part;
@@ -18,6 +19,7 @@ mod sealed;
 
 pub use bound::{Bound, Credential};
 pub use browser::BrowserCookies;
+pub use interrupted::Interrupted;
 pub use jar::{Changes, Jar};
 pub use name::is_own as is_own_cookie;
 pub use part::{Parted, part};

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Bound, Jar};
+use super::{Bound, Interrupted, Jar};
+use crate::gate::Login;
 use crate::secret::SessionToken;
 
 /// What a session holds, opened.
@@ -36,6 +37,12 @@ pub struct Vault {
     /// In forward-auth mode: a digest of the portal session under which this one began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub portal: Option<String>,
+    /// A request to be sent once more (`resume`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<Interrupted>,
+    /// Whose session ran out before this one began, while nobody has signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Login>,
 }
 
 /// What of a withheld answer is released after the second factor.

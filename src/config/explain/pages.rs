@@ -1,5 +1,6 @@
 //! What is done to the portal's own pages.
 
+use super::words::and;
 use crate::config::Config;
 
 /// What is added to them.
@@ -12,6 +13,23 @@ pub(super) fn placement(config: &Config) -> Vec<String> {
              Content-Security-Policy allows no script of its own origin and has no nonce stays as it is."
                 .to_owned(),
         );
+    }
+    if !config.portal.rules.resume.is_empty() {
+        let paths: Vec<&str> = config
+            .portal
+            .rules
+            .resume
+            .iter()
+            .map(|glob| glob.as_str())
+            .collect();
+        let of = match paths.contains(&"**") {
+            true => "every protected page".to_owned(),
+            false => and(&paths),
+        };
+        say.push(format!(
+            "A form of {of} that is posted when its session has run out is kept for half an hour, sealed, and offered for \
+             sending once to the same employee after they have signed in again."
+        ));
     }
     say
 }

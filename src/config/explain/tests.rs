@@ -197,4 +197,8 @@ fn what_is_added_to_pages_is_told() {
         &LEAST.replace("#portal", "step_up_script = true"),
         "A small script is added to the portal's HTML pages",
     );
+    says(
+        &LEAST.replace("#portal", "resume = [\"/tickets/**\"]"),
+        "A form of /tickets/** that is posted when its session has run out",
+    );
 }

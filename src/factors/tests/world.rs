@@ -406,6 +406,7 @@ fn config(folder: &std::path::Path, url: &str) -> Config {
 fn rules() -> PortalRules {
     PortalRules {
         exempt: Vec::new(),
+        resume: Vec::new(),
         who_am_i: None,
         public: vec![],
         closed: vec![],

@@ -9,6 +9,7 @@ for_each_store!(
     of_many_updates_at_once_one_wins,
     a_touch_moves_on_and_never_shortens,
     a_touch_does_not_revive,
+    a_session_that_ran_out_still_says_whose_it_was,
     i3_a_vault_is_written_by_compare_and_set,
     i3_no_write_of_many_at_once_is_lost,
     i4_of_two_that_retire_one_gets_it,
@@ -339,4 +340,31 @@ async fn i10_clear_ends_every_session_and_challenge(store: Store) {
         assert_eq!(store.session(&record.id, NOW).await.unwrap(), Slot::Absent);
     }
     assert_eq!(store.challenge(&challenge.id, NOW).await.unwrap(), None);
+}
+
+async fn a_session_that_ran_out_still_says_whose_it_was(store: Store) {
+    let hour = std::time::Duration::from_secs(3600);
+    let held = held_by("ada", Some("acme"));
+    let (nobodys, removed) = (anonymous(), held_by("bob", None));
+    for record in [&held, &nobodys, &removed] {
+        store.create(record, b"x", NOW).await.unwrap();
+    }
+    store.remove(&removed.id).await.unwrap();
+    let over = held.expires();
+    assert_eq!(
+        store.ran_out(&held.id, NOW).await.unwrap(),
+        None,
+        "it still lives"
+    );
+    assert_eq!(store.ran_out(&held.id, over).await.unwrap(), Some(held.clone()));
+    assert_eq!(store.session(&held.id, over).await.unwrap(), Slot::Absent);
+    assert_eq!(store.retire(&held.id, over).await.unwrap(), None);
+    assert_eq!(store.ran_out(&held.id, over.plus(hour)).await.unwrap(), None);
+    for record in [&nobodys, &removed] {
+        assert_eq!(store.ran_out(&record.id, record.expires()).await.unwrap(), None);
+    }
+    let retired = held_by("eve", None);
+    store.create(&retired, b"x", NOW).await.unwrap();
+    store.retire(&retired.id, NOW).await.unwrap();
+    assert_eq!(store.ran_out(&retired.id, retired.expires()).await.unwrap(), None);
 }

@@ -18,4 +18,5 @@ mod i7_single_use;
 mod i8_lock;
 mod i9_outages;
 mod operations;
+mod resume;
 mod streams;

@@ -142,6 +142,13 @@ fn every_fault_is_told_with_its_line_and_column() {
             "is no network",
         ),
         (portal("step_up_script = 1"), "7:18:", "boolean"),
+        (portal("resume = 1"), "7:10:", "a list of paths"),
+        (portal("resume = [\"x\"]"), "7:10:", "does not begin with /"),
+        (
+            portal("public = [{ path = \"/a\", resume = true }]"),
+            "7:34:",
+            "never interrupted",
+        ),
         (portal("mode = \"front\""), "7:8:", "\"forward-auth\""),
         (portal("mode = \"forward-auth\""), "7:8:", "who_am_i"),
         (portal("mode = \"forward-auth\""), "7:8:", "trusted_proxies"),
