@@ -113,12 +113,8 @@ mod tests {
     #[test]
     fn only_a_trusted_proxy_names_a_place() {
         let listen = Listen {
-            own_url: None,
-            own_address: None,
             address: "127.0.0.1:1".parse().unwrap(),
             public_url: crate::config::Origin::parse("https://portal.example.com").unwrap(),
-            own_url: None,
-            own_address: None,
             tls: None,
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
             own_url: None,
