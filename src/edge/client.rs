@@ -118,6 +118,8 @@ mod tests {
             tls: None,
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
             place_header: Some(http::HeaderName::from_static("x-geo-place")),
+            own_url: None,
+            own_address: None,
             drain: std::time::Duration::ZERO,
         };
         let long = "x".repeat(200);
