@@ -120,8 +120,6 @@ mod tests {
             own_url: None,
             own_address: None,
             place_header: Some(http::HeaderName::from_static("x-geo-place")),
-            own_url: None,
-            own_address: None,
             drain: std::time::Duration::ZERO,
         };
         let long = "x".repeat(200);
