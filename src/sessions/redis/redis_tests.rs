@@ -325,9 +325,9 @@ async fn every_key_but_the_directorys_has_an_expiry() {
     store.take(&limit_key_of("x"), LIMIT, NOW).await.unwrap();
     let mut connection = server.client().await;
     for (key, minutes) in [
-        (session_key(&used.id), 61),
+        (session_key(&used.id), 120),
         (session_key(&retired.id), 1),
-        (session_key(&changed.id), 31),
+        (session_key(&changed.id), 90),
         (challenge_key(&challenge.id), 16),
         (limit_key(&limit_key_of("x")), 2),
     ] {

@@ -1,5 +1,9 @@
 use super::{LEAST, faults};
 
+/// What forward-auth needs.
+const PROXIES: &str = "trusted_proxies = [\"10.0.0.0/8\"]\n[portal]";
+const ASKS: &str = "who_am_i = { path = \"/me\", username = { json = \"/user\" } }";
+
 #[test]
 fn every_fault_is_told_with_its_line_and_column() {
     let portal = |line: &str| LEAST.replace("#portal", line);
@@ -146,16 +150,30 @@ fn every_fault_is_told_with_its_line_and_column() {
         (portal("resume = [\"x\"]"), "7:10:", "does not begin with /"),
         (
             portal("public = [{ path = \"/a\", resume = true }]"),
-            "7:34:",
+            "7:35:",
             "never interrupted",
         ),
         (portal("mode = \"front\""), "7:8:", "\"forward-auth\""),
-        (portal("mode = \"forward-auth\""), "7:8:", "who_am_i"),
-        (portal("mode = \"forward-auth\""), "7:8:", "trusted_proxies"),
         (
-            portal("step_up_script = true\nmode = \"forward-auth\""),
+            portal("mode = \"forward-auth\"").replace("[portal]", PROXIES),
+            "8:8:",
+            "who_am_i",
+        ),
+        (
+            portal(&format!("mode = \"forward-auth\"\n{ASKS}")),
+            "7:8:",
+            "trusted_proxies",
+        ),
+        (
+            portal(&format!("mode = \"forward-auth\"\n{ASKS}\nstep_up_script = true"))
+                .replace("[portal]", PROXIES),
             "8:8:",
             "does nothing in forward-auth mode",
+        ),
+        (
+            portal(&format!("mode = \"forward-auth\"\n{ASKS}\nresume = true")).replace("[portal]", PROXIES),
+            "8:8:",
+            "resume does nothing in forward-auth mode",
         ),
         (portal("ca = \"ca.pem\""), "7:6:", "https:// upstream only"),
         (
