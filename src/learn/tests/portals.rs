@@ -588,7 +588,7 @@ fn a_token_in_a_header_of_its_own() {
     let learned = learned(steps);
     has(&learned, &["bearer = \"/token\""]);
     assert!(
-        learned.section.contains("\"x-auth-token\"]"),
+        learned.section.contains("    \"x-auth-token\",\n]"),
         "{}",
         learned.section
     );

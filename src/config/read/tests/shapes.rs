@@ -72,7 +72,7 @@ const SHAPES: [Shape; 10] = [
             (
                 "POST /wp-login.php?action=login",
                 "log=anna&pwd=x",
-                Route::Ambiguous,
+                Route::Protected,
             ),
             (
                 "POST /wp-login.php",
