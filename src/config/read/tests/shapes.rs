@@ -291,7 +291,7 @@ const SHAPES: [Shape; 10] = [
         portal: r#"
             public = ["/skins/**", "/program/**", "/plugins/**"]
             login_page = "/?_task=login"
-            logout = [{ path = "/", query = { _task = "logout" } }]
+            logout = [{ path = "/", methods = ["GET"], query = { _task = "logout" } }]
             session_cookies = ["roundcube_sessid", "roundcube_sessauth"]
             [[portal.login]]
             path = "/"
