@@ -392,7 +392,7 @@ fn json_score(json: &Value) -> i32 {
     let Value::Object(members) = json else { return 0 };
     for (key, value) in members {
         let bare = names::bare(key);
-        let filled = !value.is_null() && *value != Value::Bool(false) && *value != Value::from("");
+        let filled = !value.is_null() && *value != Value::Bool(false) && value.as_str() != Some("");
         match bare.as_str() {
             "error" | "errors" | "errorcode" | "errormessage" if filled => score -= 4,
             "success" | "ok" | "authenticated" | "loggedin" | "result" | "isauthenticated" | "valid" => {
@@ -432,6 +432,6 @@ fn later_score(recording: &Recording, index: usize, after: &[Exchange]) -> i32 {
     let bearer = after
         .iter()
         .any(|later| matches!(later.authorization, Some(Authorization::Bearer(_))));
-    let left = after.iter().any(|later| super::logout::says_logout(later));
+    let left = after.iter().any(super::logout::says_logout);
     i32::from(opened) * 3 + i32::from(bearer) * 2 + i32::from(left) * 2
 }

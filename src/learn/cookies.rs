@@ -55,7 +55,7 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Cookies {
                 "a guard against other sites' forms, which scripts read"
             };
             push_pair(&mut cookies.pass, glob, why);
-        } else if looks_like_session && !(taste && !cookie.http_only) && !csrf {
+        } else if looks_like_session && (cookie.http_only || !taste) && !csrf {
             if echoed && !cookie.http_only {
                 cookies.read_by_script.push(cookie.name.clone());
             }

@@ -70,7 +70,7 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Vec<Logout> {
     let mut found: Vec<Logout> = Vec::new();
     for (index, exchange) in recording.exchanges.iter().enumerate().skip(first + 1) {
         let is_asset = super::assets::is_static(exchange);
-        if is_login(index) || is_asset || !exchange.status().is_some_and(|status| status < 400) {
+        if is_login(index) || is_asset || exchange.status().is_none_or(|status| status >= 400) {
             continue;
         }
         let (query, form) = words(exchange);

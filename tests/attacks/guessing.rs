@@ -80,12 +80,12 @@ async fn g11_answers_do_not_tell_which_names_exist() {
         let browser = world.browser().with("x-forwarded-for", "203.0.113.77");
         browser.get("/login").await.expect(200);
         let mut shapes = Vec::new();
+        let digits = regex::Regex::new("[0-9]+").unwrap();
         for _ in 0..5 {
             let answer = guess(&browser, name, "wrong").await;
             let names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
             let body = answer.text().replace(name, "NAME");
             // a time to wait differs by the second
-            let digits = regex::Regex::new("[0-9]+").unwrap();
             shapes.push((
                 answer.status.as_u16(),
                 names,

@@ -89,7 +89,7 @@ impl Step {
         self
     }
 
-    fn from_page(self, path: &str) -> Self {
+    fn seen_from(self, path: &str) -> Self {
         self.with("referer", &format!("{PUBLIC}{path}"))
     }
 

@@ -22,21 +22,21 @@ fn django() -> Vec<Raw> {
         page("/admin/").to(302, "/admin/login/?next=/admin/", &[]),
         page("/admin/login/?next=/admin/").html(200, &[csrf], DJANGO_FORM),
         fetch("/static/admin/css/base.css")
-            .from_page(from)
+            .seen_from(from)
             .file("text/css"),
         fetch("/static/admin/css/login.css")
-            .from_page(from)
+            .seen_from(from)
             .file("text/css"),
         fetch("/static/admin/js/theme.js")
-            .from_page(from)
+            .seen_from(from)
             .file("text/javascript"),
         fetch("/favicon.ico").html(404, &[], "no"),
         form(from, &body(WRONG))
-            .from_page(from)
+            .seen_from(from)
             .sending("csrftoken=Zk3nQ1xY7vB2mN8pL4sD6fG9hJ0kQwEr")
             .html(200, &[csrf], DJANGO_FORM),
         form(from, &body(RIGHT))
-            .from_page(from)
+            .seen_from(from)
             .sending("csrftoken=Zk3nQ1xY7vB2mN8pL4sD6fG9hJ0kQwEr")
             .to(302, "/admin/", &[rotated, session]),
         page("/admin/").html(200, &[], "<div id=user-tools>Welcome</div>"),
@@ -141,28 +141,28 @@ fn a_single_page_app_with_a_bearer_token() {
     };
     let steps = vec![
         page("/").html(200, &[], "<html><div id=red-ui-editor></div></html>"),
-        fetch("/red/style.min.css").from_page("/").file("text/css"),
+        fetch("/red/style.min.css").seen_from("/").file("text/css"),
         fetch("/red/red.min.js")
-            .from_page("/")
+            .seen_from("/")
             .file("application/javascript"),
         fetch("/vendor/vendor.js")
-            .from_page("/")
+            .seen_from("/")
             .file("application/javascript"),
-        fetch("/theme").from_page("/").json_answer(200, &[], "{}"),
+        fetch("/theme").seen_from("/").json_answer(200, &[], "{}"),
         fetch("/settings")
-            .from_page("/")
+            .seen_from("/")
             .answered(401, &[("content-type", "text/plain")], "Unauthorized"),
-        fetch("/auth/login").from_page("/").json_answer(
+        fetch("/auth/login").seen_from("/").json_answer(
             200,
             &[],
             r#"{"type":"credentials","prompts":[{"id":"username"}]}"#,
         ),
-        script("/auth/token", &body(WRONG)).from_page("/").json_answer(
+        script("/auth/token", &body(WRONG)).seen_from("/").json_answer(
             403,
             &[],
             r#"{"error":"invalid_grant","error_description":"Invalid resource owner credentials"}"#,
         ),
-        script("/auth/token", &body(RIGHT)).from_page("/").json_answer(
+        script("/auth/token", &body(RIGHT)).seen_from("/").json_answer(
             200,
             &[],
             &format!(r#"{{"access_token":"{token}","expires_in":604800,"token_type":"Bearer"}}"#),
@@ -341,15 +341,15 @@ fn a_json_login_with_a_cookie_that_says_who_it_is() {
             "<div id=app></div>",
         ),
         fetch("/assets/app.4f3c.js")
-            .from_page("/app")
+            .seen_from("/app")
             .file("text/javascript"),
         json("/api/login", &body(WRONG))
-            .from_page("/app")
+            .seen_from("/app")
             .with("x-xsrf-token", "abcdefgh12345678abcd")
             .sending("XSRF-TOKEN=abcdefgh12345678abcd")
             .json_answer(200, &[], r#"{"ok":false}"#),
         json("/api/login", &body(RIGHT))
-            .from_page("/app")
+            .seen_from("/app")
             .sending("XSRF-TOKEN=abcdefgh12345678abcd; tz=Europe%2FVienna")
             .json_answer(
                 200,
@@ -413,10 +413,10 @@ fn a_login_page_with_a_query_beside_content_on_the_same_path() {
         page("/index.php").html(200, &["PHPSESSID=aaaa1111bbbb2222cccc; path=/"], "<h1>Board</h1>"),
         page("/index.php?action=login").html(200, &[], shown),
         form("/index.php?action=login2", &body(WRONG))
-            .from_page("/index.php?action=login")
+            .seen_from("/index.php?action=login")
             .html(200, &[], shown),
         form("/index.php?action=login2", &body(RIGHT))
-            .from_page("/index.php?action=login")
+            .seen_from("/index.php?action=login")
             .to(
                 302,
                 "/index.php",
@@ -516,12 +516,12 @@ fn a_graphql_login_is_told_from_other_operations() {
     let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdefgh12345678";
     let steps = vec![
         page("/").html(200, &[], "<div id=root></div>"),
-        json("/graphql", &ask(WRONG)).from_page("/").json_answer(
+        json("/graphql", &ask(WRONG)).seen_from("/").json_answer(
             200,
             &[],
             r#"{"errors":[{"message":"no"}],"data":null}"#,
         ),
-        json("/graphql", &ask(RIGHT)).from_page("/").json_answer(
+        json("/graphql", &ask(RIGHT)).seen_from("/").json_answer(
             200,
             &[],
             &format!(r#"{{"data":{{"login":{{"token":"{token}"}}}}}}"#),
@@ -552,9 +552,9 @@ fn fields_that_say_nothing_are_told_apart_by_what_differs() {
     let steps = vec![
         page("/").html(200, &[], "<div></div>"),
         json("/rpc/open", &body(WRONG))
-            .from_page("/")
+            .seen_from("/")
             .answered(401, &[], ""),
-        json("/rpc/open", &body(RIGHT)).from_page("/").json_answer(
+        json("/rpc/open", &body(RIGHT)).seen_from("/").json_answer(
             200,
             &["s=0123456789abcdef0123; HttpOnly"],
             "{}",
@@ -574,9 +574,9 @@ fn a_token_in_a_header_of_its_own() {
     let steps = vec![
         page("/").html(200, &[], "<div></div>"),
         json("/api/sign-in", &body(WRONG))
-            .from_page("/")
+            .seen_from("/")
             .json_answer(401, &[], "{}"),
-        json("/api/sign-in", &body(RIGHT)).from_page("/").json_answer(
+        json("/api/sign-in", &body(RIGHT)).seen_from("/").json_answer(
             200,
             &[],
             &format!(r#"{{"token":"{token}"}}"#),

@@ -40,7 +40,7 @@ fn i12_passwords_are_dropped_when_they_are_recorded() {
             &[&format!("remember={RIGHT}; HttpOnly")],
         ),
         page(&format!("/home?p={RIGHT}&x={RIGHT}"))
-            .from_page(&format!("/login?p={WRONG}"))
+            .seen_from(&format!("/login?p={WRONG}"))
             .html(200, &[], "in"),
         json(
             "/api",

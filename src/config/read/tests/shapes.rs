@@ -15,17 +15,20 @@ use crate::gate::rules::PortalRules;
 
 const PUBLIC: &str = "https://portal.example.com";
 
+/// An answer's status, header lines and body, and what becomes of it.
+type Judged = (
+    u16,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+    Judgement,
+);
+
 /// An application: its `[portal]`, requests with their class, answers to its first rule's login with the verdict.
 struct Shape {
     name: &'static str,
     portal: &'static str,
     requests: &'static [(&'static str, &'static str, Route)],
-    answers: &'static [(
-        u16,
-        &'static [(&'static str, &'static str)],
-        &'static str,
-        Judgement,
-    )],
+    answers: &'static [Judged],
 }
 
 const LOGIN: Route = Route::Login(0);
