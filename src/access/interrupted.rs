@@ -79,6 +79,8 @@ impl Doorstep {
         }
         let keep = |vault: &mut Vault| {
             vault.interrupted = Some(interrupted.clone());
+            // The one after it is theirs as well, and takes its place.
+            vault.before = Some(interrupted.owner.clone());
             vault.deep_link = Some(INTERRUPTED.to_owned());
             true
         };
