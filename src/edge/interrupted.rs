@@ -101,7 +101,7 @@ impl Door {
         let (Who::Session(live), true) = (who, may_be_kept(arrival, classed.route)) else {
             return Ok(Resumed::No(classed.body.clone()));
         };
-        let expected = format!("{FIELD}={}", live.token.form_token());
+        let expected = format!("{FIELD}={}", live.token.offer_token());
         let headers = &session.req_header().headers;
         let length = only_text(headers, &CONTENT_LENGTH);
         let is_own = is_of_own_page(headers, &arrival.settings.config.listen.public_url);
@@ -123,7 +123,7 @@ impl Door {
         };
         let given = std::str::from_utf8(&body).ok();
         let given = given.and_then(|text| text.strip_prefix(FIELD)?.strip_prefix('='));
-        if !given.is_some_and(|given| live.token.is_form_token(given)) {
+        if !given.is_some_and(|given| live.token.is_offer_token(given)) {
             return Ok(Resumed::No(Some(body)));
         }
         let taken = self.door.take_interrupted(live, self.door.now()).await?;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::CHALLENGE;
+use super::body::Fields;
 use super::desk::{Desk, Stage};
 use super::layout::{self, Shell};
 use super::proof;
@@ -73,13 +74,21 @@ fn offered(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
         target: &kept.target,
         fields: fields(&kept),
         field: RESUME_FIELD,
-        csrf: session.token.form_token(),
+        csrf: session.token.offer_token(),
     };
     Ok(layout::page(StatusCode::OK, &page))
 }
 
 async fn discarded(desk: &Desk, request: Request) -> Result<http::Response<Bytes>, Stop> {
-    let (session, _) = desk.posted(request).await?;
+    let (parts, body) = request.into_parts();
+    // Where own pages have an origin of their own, this one is on the portal's.
+    proof::check_site(&parts.headers, &desk.settings.config.listen.public_url)?;
+    let session = desk.session()?;
+    let fields = Fields::read(&parts.headers, body).await?;
+    let given = fields.get("csrf").unwrap_or_default();
+    if !session.token.is_offer_token(given) {
+        return Err(Stop::BadForm);
+    }
     if let Stage::Owed(_) = desk.stage()? {
         return Ok(layout::see_other(CHALLENGE));
     }

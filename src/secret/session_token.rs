@@ -45,13 +45,28 @@ impl SessionToken {
 
     /// The token that a page's forms carry to prove that they are this session's own.
     pub fn form_token(&self) -> String {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.derive(b"doorstep form token"));
-        URL_SAFE_NO_PAD.encode(&hmac::sign(&key, b"v1").as_ref()[..24])
+        self.proof(b"doorstep form token")
     }
 
     /// Whether `given` is this session's form token; in constant time.
     pub fn is_form_token(&self, given: &str) -> bool {
         self.form_token().as_bytes().ct_eq(given.as_bytes()).into()
+    }
+
+    /// The same for the page that offers an interrupted form: it stands on the portal's origin, where the portal's
+    /// scripts can read it, and is good for nothing else.
+    pub fn offer_token(&self) -> String {
+        self.proof(b"doorstep offer token")
+    }
+
+    /// Whether `given` is this session's offer token; in constant time.
+    pub fn is_offer_token(&self, given: &str) -> bool {
+        self.offer_token().as_bytes().ct_eq(given.as_bytes()).into()
+    }
+
+    fn proof(&self, purpose: &[u8]) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.derive(purpose));
+        URL_SAFE_NO_PAD.encode(&hmac::sign(&key, b"v1").as_ref()[..24])
     }
 
     /// A digest of `data` that only this token can make: for comparing later without keeping it.

@@ -10,7 +10,7 @@ use crate::support::portal::{Knobs, password_of};
 use crate::support::process::free_address;
 use crate::support::webdriver::Chromium;
 use crate::support::world::ANNA;
-use crate::support::{StoreKind, World};
+use crate::support::{PATIENCE, Reply, StoreKind, World, until};
 
 const DEEP_LINK: &str = "/app/secret";
 const SIGN_IN: &str = "form[action$='challenge/verify'] button:not([type])";
@@ -31,6 +31,7 @@ impl Site {
         let own = format!("http://{host}:{}", address.port());
         let world = World::with(StoreKind::Memory, Knobs::default(), |settings| {
             settings.listen = format!("own_url = \"{own}\"\n");
+            settings.portal += "resume = true\n";
         })
         .await;
         Self { world, own, address }
@@ -195,6 +196,58 @@ async fn on_another_port_own_pages_are_out_of_reach_of_the_portals_scripts() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_another_host_own_pages_are_out_of_reach_of_the_portals_scripts() {
     scripts_are_kept_out("localhost").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_is_offered_at_the_portals_origin_without_what_own_pages_take() {
+    let mut site = Site::open("127.0.0.1").await;
+    site.world.portal.answer("/public/app", Reply::page(""));
+    let desk = Chromium::open().await;
+    site.sign_in(&desk).await;
+    desk.go(&site.own("/.doorstep/account")).await;
+    let of_own_pages = "return document.querySelector('input[name=csrf]').value";
+    assert!(!text(&desk.script(of_own_pages).await).is_empty());
+    site.world.gateway.ok(&["firm", "disable-2fa", "acme"]);
+    site.world.gateway.ok(&["firm", "enable-2fa", "acme"]);
+    let challenge = site.own(CHALLENGE);
+    until("the verification is taken back", PATIENCE, || async {
+        desk.go(&site.public(DEEP_LINK)).await;
+        (desk.url().await == challenge).then_some(())
+    })
+    .await;
+
+    desk.go(&site.public("/public/app")).await;
+    desk.script(
+        "const form = document.createElement('form'); form.method = 'post'; form.action = '/app/tickets'; \
+         form.innerHTML = '<input name=title value=Kept>'; document.body.append(form); form.submit();",
+    )
+    .await;
+    desk.until_at("the challenge", |url| url == challenge).await;
+    let key = site.world.anna.fresh().await;
+    desk.fill(TOKEN, &key).await;
+    if desk.has(TOKEN).await && desk.has(SIGN_IN).await {
+        desk.click(SIGN_IN).await;
+    }
+    let offer = site.public("/.doorstep/interrupted");
+    desk.until_at("the offer", |url| url == offer).await;
+    let page = desk.source().await;
+    assert!(page.contains("Kept"), "{page}");
+    desk.go(&site.own("/.doorstep/account")).await;
+    let token = desk.script(of_own_pages).await;
+    assert!(
+        !page.contains(text(&token)),
+        "a script of the portal's can read the own pages' token: {page}"
+    );
+
+    desk.go(&offer).await;
+    desk.click("button.quiet").await;
+    let portal = site.public("/");
+    desk.until_at("the portal", |url| url == portal).await;
+    desk.go(&offer).await;
+    assert!(!desk.source().await.contains("Kept"), "it was thrown away");
+    let posts = site.world.portal.seen();
+    assert!(!posts.iter().any(|seen| seen.path() == "/app/tickets"));
+    desk.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
