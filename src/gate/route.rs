@@ -62,21 +62,32 @@ pub enum HeadClass {
 
 /// Classes a request by its head.
 pub fn class_head(rules: &PortalRules, method: &Method, target: &Target) -> HeadClass {
+    by_head(rules, method, target, |request| {
+        if let Some(route) = request.never_forwarded() {
+            return HeadClass::Settled(route);
+        }
+        match request.body_limit() {
+            Some(limit) => HeadClass::NeedsBody { limit },
+            None => HeadClass::Settled(request.class()),
+        }
+    })
+}
+
+/// Asks of a request what its head tells.
+fn by_head<T>(
+    rules: &PortalRules,
+    method: &Method,
+    target: &Target,
+    ask: impl FnOnce(&Classing<'_>) -> T,
+) -> T {
     let query = Fields::of_query(target.query());
-    let request = Classing {
+    ask(&Classing {
         rules,
         method,
         target,
         query: &query,
         body: None,
-    };
-    if let Some(route) = request.never_forwarded() {
-        return HeadClass::Settled(route);
-    }
-    match request.body_limit() {
-        Some(limit) => HeadClass::NeedsBody { limit },
-        None => HeadClass::Settled(request.class()),
-    }
+    })
 }
 
 /// Classes a request whose body was read, or could not be.
@@ -100,44 +111,24 @@ pub fn class_body(
 /// Classes a request whose body is longer than what is read: `None` where it is refused. Its body must hold none
 /// of the fields that come with the class, and is looked through for them as it streams.
 pub fn class_long(rules: &PortalRules, method: &Method, target: &Target) -> Option<(Route, Vec<String>)> {
-    let query = Fields::of_query(target.query());
-    let request = Classing {
-        rules,
-        method,
-        target,
-        query: &query,
-        body: None,
-    };
-    request.class_long()
+    by_head(rules, method, target, |request| request.class_long())
 }
 
 /// Classes a request whose body nobody here sees (forward-auth mode): by what its head opens. What could be a login
 /// is as open as the login's page.
 pub fn class_unread(rules: &PortalRules, method: &Method, target: &Target) -> Route {
-    let query = Fields::of_query(target.query());
-    let request = Classing {
-        rules,
-        method,
-        target,
-        query: &query,
-        body: None,
-    };
-    request
-        .never_forwarded()
-        .unwrap_or_else(|| request.class_unread())
+    by_head(rules, method, target, |request| {
+        request
+            .never_forwarded()
+            .unwrap_or_else(|| request.class_unread())
+    })
 }
 
 /// Whether a request's address can carry a session that is not its cookies'.
 pub fn carries_session(rules: &PortalRules, target: &Target) -> bool {
-    let query = Fields::of_query(target.query());
-    let request = Classing {
-        rules,
-        method: &Method::GET,
-        target,
-        query: &query,
-        body: None,
-    };
-    request.carries_a_session() || request.path_carries_a_session()
+    by_head(rules, &Method::GET, target, |request| {
+        request.carries_a_session() || request.path_carries_a_session()
+    })
 }
 
 /// The login page's address without the fields that a login rule reads a username from, else byte for byte.
