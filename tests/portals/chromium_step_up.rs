@@ -3,7 +3,7 @@
 use crate::support::portal::{Knobs, SECRET, password_of};
 use crate::support::webdriver::Chromium;
 use crate::support::world::ANNA;
-use crate::support::{Reply, StoreKind, World};
+use crate::support::{PATIENCE, Reply, StoreKind, World, until};
 
 const RULES: &str = r#"
 [[portal.login]]
@@ -84,8 +84,16 @@ async fn an_app_steps_up_by_itself_and_comes_back_to_its_route() {
     // the firm's policy takes the verification back: an XMLHttpRequest leads there as well
     world.gateway.ok(&["firm", "disable-2fa", "acme"]);
     world.gateway.ok(&["firm", "enable-2fa", "acme"]);
-    tokio::time::sleep(crate::support::world::SOON).await;
-    chromium.click("#more").await;
+    until("the script is led to the challenge", PATIENCE, || async {
+        if chromium.url().await.ends_with("/.doorstep/challenge") {
+            return Some(());
+        }
+        chromium
+            .script("const more = document.querySelector('#more'); if (more) more.click();")
+            .await;
+        None
+    })
+    .await;
     cross(&chromium, &mut world, place).await;
     chromium.click("#more").await;
     chromium.until_shown(SECRET).await;
