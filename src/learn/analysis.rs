@@ -7,6 +7,7 @@ use super::attempts::{Login, Way, logins, told_of};
 use super::cookies;
 use super::criterion::Bench;
 use super::exchange::{Exchange, Field, Recording};
+use super::known;
 use super::logout::{self, Logout};
 use super::names;
 use super::pages::{self, Page};
@@ -95,7 +96,10 @@ pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned
         false => assets::Assets::default(),
     };
     let recipe = recipes::find(recording, &logins);
-    for rule in &mut rules {
+    for (rule, login) in rules.iter_mut().zip(&logins) {
+        if let Some(recipe) = recipe {
+            known::take_over(&bench, recipe, login, rule);
+        }
         let by_form = rule
             .username
             .iter()

@@ -20,6 +20,7 @@ mod criterion;
 mod exchange;
 mod forms;
 mod har;
+mod known;
 mod logout;
 mod names;
 mod pages;

@@ -82,19 +82,23 @@ impl Recipe {
             .collect()
     }
 
+    /// Its login rules.
+    pub fn rules(&self) -> Vec<toml::Table> {
+        let portal = self.portal().unwrap_or_default();
+        let rules = portal.get("login").and_then(toml::Value::as_array);
+        let tables = rules.into_iter().flatten().filter_map(toml::Value::as_table);
+        tables.cloned().collect()
+    }
+
     /// Whether every page takes a login, by this field.
     pub fn is_everywhere(&self, field: &str) -> bool {
-        let portal = self.portal().unwrap_or_default();
-        let rules = portal
-            .get("login")
-            .and_then(toml::Value::as_array)
-            .into_iter()
-            .flatten();
-        let names_it = |rule: &&toml::Value| {
+        let rules = self.rules();
+        let names_it = |rule: &&toml::Table| {
             let username = rule.get("username").and_then(toml::Value::as_table);
             username.is_some_and(|username| username.values().any(|name| name.as_str() == Some(field)))
         };
         rules
+            .iter()
             .filter(names_it)
             .any(|rule| rule.get("everywhere").and_then(toml::Value::as_bool) == Some(true))
     }

@@ -25,6 +25,7 @@ impl Taught {
     async fn by(app: App, section: &str) -> Self {
         let mut settings = Settings::new(app.address);
         settings.portal = without_upstream(section);
+        keep(app.recipe, &settings.portal);
         settings.rules = String::new();
         let mut gateway = Gateway::prepare(settings);
         gateway.ok(&["check"]);
@@ -69,6 +70,13 @@ impl Taught {
             .until_at("the portal", |url| !url.contains("/.doorstep/"))
             .await;
     }
+}
+
+/// Keeps what was learned: `tests/run` tells the stories of the same application once more with it.
+fn keep(name: &str, section: &str) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/learned");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(format!("{name}.toml")), section).unwrap();
 }
 
 fn secrets() -> [&'static str; 2] {

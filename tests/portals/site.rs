@@ -30,7 +30,7 @@ impl Site {
     /// The same, with settings beside the recipe.
     pub async fn with(app: App, two_factor: bool, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::new(app.address);
-        settings.portal = recipe(app.recipe);
+        settings.portal = section(app.recipe);
         settings.rules = String::new();
         change(&mut settings);
         let mut gateway = Gateway::prepare(settings);
@@ -54,6 +54,16 @@ impl Site {
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.gateway.origin)
     }
+}
+
+/// What puts an application behind the gateway: its recipe, or what `learn` wrote of it, where that lies in the folder
+/// that DOORSTEP_SECTIONS names. Without the line that says where the portal is.
+fn section(name: &str) -> String {
+    let Ok(folder) = std::env::var("DOORSTEP_SECTIONS") else {
+        return recipe(name);
+    };
+    let file = format!("{}/{folder}/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
 /// A recipe without the lines that say where the portal is.

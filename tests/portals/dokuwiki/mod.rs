@@ -54,6 +54,8 @@ async fn protected_requests(site: &Site) -> Vec<String> {
             || line.contains(" /lib/tpl/")
             || line.contains(" /lib/images/");
         let is_login = line == "GET /doku.php?do=login"
+            // as `learn` has it
+            || line == "GET /doku.php?id=start&do=login"
             || line == "POST /doku.php?id=start"
             // who-am-I
             || line == "GET /doku.php?do=recent";
