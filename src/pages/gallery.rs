@@ -11,7 +11,8 @@ use super::refusal::Stop;
 use super::{Told, assets, told};
 use crate::clock::Timestamp;
 use crate::factors::challenge::{SmsSent, View};
-use crate::gate::Asker;
+use crate::gate::{Asker, Login};
+use crate::vault::Interrupted;
 
 const NOW: Timestamp = Timestamp(1_795_526_400_000);
 const PORTAL: &str = "Partner Portal";
@@ -257,6 +258,22 @@ fn every_state() -> Vec<(&'static str, Response<Bytes>, &'static [&'static str])
         ),
         ("closed", refused(Told::Closed), &["not open"]),
         (
+            "interrupted",
+            super::interrupted::offer(PORTAL, &interrupted(), "x".into()),
+            &[
+                "Your form is still here",
+                "/tickets/7",
+                "A broken lift",
+                "not shown",
+                "Send it now",
+            ],
+        ),
+        (
+            "not-taken",
+            super::not_taken(PORTAL, &interrupted()),
+            &["The form was not taken", "A broken lift", "Open the page again"],
+        ),
+        (
             "not-known",
             refused(Told::NotKnown),
             &["This login is not known here. Ask your admin to add you."],
@@ -307,6 +324,14 @@ fn every_state() -> Vec<(&'static str, Response<Bytes>, &'static [&'static str])
             &["10 minutes"],
         ),
     ]
+}
+
+fn interrupted() -> Interrupted {
+    let owner = Login::parse("anna").unwrap();
+    let body = b"title=A+broken+lift&note=It+stands+on+floor+7+and+will+not+move.&password=x";
+    let mut kept = Interrupted::new(owner, "/tickets/7".into(), body, later(600));
+    kept.content_type = Some("application/x-www-form-urlencoded".into());
+    kept
 }
 
 fn html(page: &Response<Bytes>) -> &str {

@@ -67,16 +67,21 @@ fn offered(desk: &Desk) -> Result<http::Response<Bytes>, Stop> {
     let Some(kept) = desk.door.interrupted(session, desk.now())? else {
         return Ok(layout::see_other("/"));
     };
-    let mut shell = Shell::new(desk.portal(), "Your form is still here");
+    Ok(offer(desk.portal(), &kept, session.token.offer_token()))
+}
+
+/// The page that offers what is kept.
+pub(super) fn offer(portal: &str, kept: &Interrupted, csrf: String) -> http::Response<Bytes> {
+    let mut shell = Shell::new(portal, "Your form is still here");
     shell.wide = true;
     let page = OfferPage {
         shell,
         target: &kept.target,
-        fields: fields(&kept),
+        fields: fields(kept),
         field: RESUME_FIELD,
-        csrf: session.token.offer_token(),
+        csrf,
     };
-    Ok(layout::page(StatusCode::OK, &page))
+    layout::page(StatusCode::OK, &page)
 }
 
 async fn discarded(desk: &Desk, request: Request) -> Result<http::Response<Bytes>, Stop> {

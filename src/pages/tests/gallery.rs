@@ -66,6 +66,18 @@ async fn write_the_own_pages() {
         std::fs::write(folder.join(format!(".doorstep/phone/{file}")), answer.body).unwrap();
     }
     page("phone", "/.doorstep/phone/", &anna).await;
+    page("enrol-passkey", "/.doorstep/enroll/passkey", &anna).await;
+    form(
+        "enrol-passkey-wrong",
+        "/.doorstep/enroll/passkey",
+        &anna,
+        "name=Laptop",
+    )
+    .await;
+    super::passkeys::enrolled(&world, &anna).await;
+    page("account-passkey", "/.doorstep/account", &anna).await;
+    let waiting = world.signed_in("anna").await;
+    page("challenge-passkey", "/.doorstep/challenge", &waiting).await;
     directory
         .reset_employee(&ops(), &name("anna"), world.now())
         .await

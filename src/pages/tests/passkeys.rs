@@ -61,7 +61,7 @@ async fn asked(world: &World, path: &'static str, token: &SessionToken) -> Value
 }
 
 /// Adds one to Anna, confirmed by a key.
-async fn enrolled(world: &World, token: &SessionToken) -> Authenticator {
+pub async fn enrolled(world: &World, token: &SessionToken) -> Authenticator {
     let mut key = authenticator();
     let (options, sealed) = offered(world, token).await;
     world.clock.advance(MINUTE / 2);
