@@ -178,10 +178,11 @@ fn follow_name(before: &Value, after: &mut Value) {
     if before["name"] == after["name"] || before["displayName"] != after["displayName"] {
         return;
     }
+    let same = before["name"]["formatted"] == after["name"]["formatted"];
     if let Some(resource) = after.as_object_mut() {
         resource.remove("displayName");
-        let same = before["name"]["formatted"] == resource["name"]["formatted"];
-        if let Some(name) = resource["name"].as_object_mut().filter(|_| same) {
+        let name = resource.get_mut("name").and_then(Value::as_object_mut);
+        if let Some(name) = name.filter(|_| same) {
             name.remove("formatted");
         }
     }

@@ -409,6 +409,28 @@ async fn users_are_changed_as_azure_and_okta_do() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_taken_away_or_is_no_name_breaks_nothing() {
+    let world = World::new().await;
+    let made = json!({"userName": "anna", "displayName": "Anna Ase", "name": {"givenName": "Anna"}});
+    let id = world.scim("POST", "/Users", made).await.is(201).json()["id"].clone();
+    let at = format!("/Users/{}", id.as_str().unwrap());
+    for (operations, status) in [
+        (json!([{"op": "replace", "path": "name", "value": "Anna"}]), 400),
+        (
+            json!([{"op": "replace", "path": "name.formatted", "value": 7}]),
+            400,
+        ),
+        (json!([{"op": "remove", "path": "name.givenName"}]), 200),
+        (json!([{"op": "remove", "path": "name"}]), 200),
+        (json!([{"op": "remove", "path": "name"}]), 200),
+    ] {
+        world.patch(&at, operations).await.is(status);
+    }
+    let user = world.scim("GET", &at, Value::Null).await.is(200).json();
+    assert_eq!(user["displayName"], "anna", "{user}");
+}
+
+#[tokio::test]
 async fn i14_leaving_and_joining_confirms_no_number_that_a_reset_suspended() {
     let world = World::new().await;
     let made = json!({"userName": "anna", "phoneNumbers": [{"value": "+14155550102"}]});
