@@ -88,7 +88,7 @@ async fn migrate(writes: &AnyPool) -> Result<(), DirectoryUnknown> {
         refused || matches!(error, MigrateError::ExecuteMigration(..))
     };
     let mut outcome = SCHEMA.run(writes).await;
-    for _ in 0..5 {
+    for _ in 0..20 {
         if !outcome.as_ref().is_err_and(raced) {
             break;
         }

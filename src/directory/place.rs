@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _};
@@ -17,6 +18,9 @@ const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode =
 /// gateway that stands still in the middle of a change does not hold up all others for ever.
 const POSTGRES_SETTINGS: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
      SET lock_timeout = '6s'; SET idle_in_transaction_session_timeout = '10s';";
+
+/// Between two tries to set up a connection to a SQLite file that somebody else sets up too.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where a directory is.
 pub(super) struct Place {
@@ -122,14 +126,27 @@ impl Place {
     }
 }
 
+/// Where two open a new SQLite file at once, the change to WAL is refused at once to one of them, whatever
+/// `busy_timeout` says; callers bound how long this goes on.
 async fn settle(connection: &mut AnyConnection, sqlite: bool) -> Result<(), sqlx::Error> {
-    let settings = if sqlite {
-        SQLITE_SETTINGS
-    } else {
-        POSTGRES_SETTINGS
-    };
-    connection.execute(sqlx::raw_sql(settings)).await?;
-    Ok(())
+    if !sqlite {
+        connection.execute(sqlx::raw_sql(POSTGRES_SETTINGS)).await?;
+        return Ok(());
+    }
+    loop {
+        match connection.execute(sqlx::raw_sql(SQLITE_SETTINGS)).await {
+            Err(error) if is_busy(&error) => tokio::time::sleep(BUSY_PAUSE).await,
+            outcome => return outcome.map(|_| ()),
+        }
+    }
+}
+
+/// SQLITE_BUSY, and what it became when a log had to be recovered or a snapshot was too old
+/// (sqlite.org/rescode.html: the lowest byte names the primary code).
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<u32>().ok())
+        .is_some_and(|code| code & 0xff == 5)
 }
 
 /// A connection given back in the middle of something (a time-out) is kept only if it answers soon: one that

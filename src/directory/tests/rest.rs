@@ -221,3 +221,20 @@ async fn after_a_rotation_everything_opens_with_the_new_key_alone() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_new_file_is_opened_by_all_who_come_at_once() {
+    for _ in 0..30 {
+        let place = Arc::new(Place::sqlite());
+        let opened = (0..8).map(|_| {
+            let place = Arc::clone(&place);
+            tokio::spawn(async move { place.open().await.id().to_owned() })
+        });
+        let mut ids = Vec::new();
+        for task in opened.collect::<Vec<_>>() {
+            ids.push(task.await.unwrap());
+        }
+        ids.dedup();
+        assert_eq!(ids.len(), 1);
+    }
+}

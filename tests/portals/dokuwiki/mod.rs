@@ -64,13 +64,19 @@ async fn protected_requests(site: &Site) -> Vec<String> {
     requests
 }
 
-/// Tokens, and what is counted anew with each sight of a page.
+/// Tokens, and what is counted anew with each sight of a page ("12 seconds ago").
 fn settle(page: &str) -> String {
     let mut settled = String::new();
     for line in page.lines() {
-        if !["sectok", "indexer.php", "taskrunner.php", "name=\"date\""]
-            .iter()
-            .any(|word| line.contains(word))
+        if ![
+            "sectok",
+            "indexer.php",
+            "taskrunner.php",
+            "name=\"date\"",
+            "<time datetime=",
+        ]
+        .iter()
+        .any(|word| line.contains(word))
         {
             settled.push_str(line);
             settled.push('\n');

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use reply::{Framing, Reply};
 pub use wire::Seen;
@@ -123,12 +123,15 @@ impl Portal {
         }));
         let shared = state.clone();
         let server = tokio::spawn(async move {
+            // dropped with this task: a portal that is gone answers on no connection that it had either
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 shared
                     .lock()
                     .unwrap_or_else(std::sync::PoisonError::into_inner)
                     .connections += 1;
-                tokio::spawn(wire::serve(stream, shared.clone()));
+                connections.spawn(wire::serve(stream, shared.clone()));
+                while connections.try_join_next().is_some() {}
             }
         });
         Self {
