@@ -297,7 +297,7 @@ impl Who {
         for alias in &person.aliases {
             facts.push(("alias", alias.to_string()));
         }
-        for factor in &person.factors {
+        for factor in directory.factors_of(&person).await? {
             facts.push((
                 "factor",
                 format!(

@@ -12,6 +12,8 @@ pub(super) enum Taken<'a> {
     Everything,
     /// One factor, by its id.
     Factor(&'a str),
+    /// The recovery codes that were not used.
+    RecoveryCodes,
     /// Their number, for another or for none.
     Number,
     /// That they may sign in at all.
@@ -45,6 +47,7 @@ impl Taken<'_> {
                 ACCOUNTS,
             ],
             Self::Factor(_) => &[REMEMBERED, PHONE_CODES],
+            Self::RecoveryCodes => &[RECOVERY_CODES, REMEMBERED, PHONE_CODES],
             Self::Number => &[REMEMBERED, NUMBER_ASKED],
             Self::Standing => &[PASSCODE, REMEMBERED, NUMBER_ASKED, PHONE_CODES],
             Self::Sessions => &[REMEMBERED],

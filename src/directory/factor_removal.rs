@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::ending::Taken;
+use super::recovery::left;
 use super::unknown::{CHANGE, within};
 use super::{Actor, ChangeRefused, Directory, FactorSummary};
 use crate::clock::Timestamp;
-use crate::gate::Login;
+use crate::gate::{FactorKind, Login};
 
 impl Directory {
     /// Removes a factor. The employee's epoch rises: sessions and remembered devices are over.
@@ -23,7 +24,7 @@ impl Directory {
         self.remove_factors(actor, login, Some(factor), now).await
     }
 
-    /// Removes all of an employee's factors, or the one with this id.
+    /// Removes all of an employee's factors, recovery codes among them, or the one with this id.
     ///
     /// # Errors
     /// `NotFound` (the employee, or the one factor), or the directory does not answer.
@@ -38,15 +39,20 @@ impl Directory {
             let mut change = self.change(now).await?;
             let employee = change.employee(self, login).await?;
             let (firm, login) = (&employee.standing.firm.id, &employee.standing.login);
+            let codes = left(change.db(), login.folded()).await?;
             let meant = |have: &&FactorSummary| factor.is_none_or(|id| have.id == id);
-            let removed: Vec<&FactorSummary> = employee.factors.iter().filter(meant).collect();
+            let removed: Vec<&FactorSummary> = employee.factors.iter().chain(&codes).filter(meant).collect();
             if removed.is_empty() && factor.is_some() {
                 return Err(ChangeRefused::NotFound(format!(
                     "{login} has no factor of that id"
                 )));
             }
             for removed in removed {
-                change.end(login.folded(), Taken::Factor(&removed.id)).await?;
+                let taken = match removed.kind {
+                    FactorKind::RecoveryCode => Taken::RecoveryCodes,
+                    _ => Taken::Factor(&removed.id),
+                };
+                change.end(login.folded(), taken).await?;
                 let details = json!({
                     "factor": removed.id,
                     "kind": removed.kind.as_str(),

@@ -1,16 +1,19 @@
 //! Recovery codes: ten, shown once, kept as keyed hashes, each good once.
 
 use serde_json::json;
+use sqlx::AnyConnection;
 
 use super::reset::{new_code, normalised};
 use super::unknown::{ANSWER, CHANGE, within};
-use super::{Actor, ChangeRefused, CodeUse, Directory, DirectoryUnknown};
+use super::{Actor, ChangeRefused, CodeUse, Directory, DirectoryUnknown, Employee, FactorSummary};
 use crate::clock::Timestamp;
 use crate::gate::{FactorKind, Login};
 use crate::secret::{Purpose, Redacted};
 
 /// How many codes a set has.
 const CODES: usize = 10;
+/// The id of those that are left among an employee's factors: other ids are random, and none is like it.
+const LEFT: &str = "recovery_codes";
 
 impl Directory {
     /// Makes a new set of recovery codes (`XXXX-XXXX-XXXX-XXXX`, 64 bits each), shown once; the old set is worth
@@ -71,6 +74,21 @@ impl Directory {
         .await
     }
 
+    /// What proves who an employee is, for those who look after them: their factors, and last the recovery codes
+    /// that were not used, as one.
+    ///
+    /// # Errors
+    /// Where the directory does not answer.
+    pub async fn factors_of(&self, employee: &Employee) -> Result<Vec<FactorSummary>, DirectoryUnknown> {
+        let codes = within(ANSWER, async {
+            let mut connection = self.0.reads.acquire().await?;
+            left(&mut connection, employee.standing.login.folded()).await
+        });
+        let mut factors = employee.factors.clone();
+        factors.extend(codes.await?);
+        Ok(factors)
+    }
+
     /// Uses up a recovery code of this employee, in one conditional statement (I7).
     ///
     /// # Errors
@@ -120,6 +138,28 @@ impl Directory {
         })
         .await
     }
+}
+
+/// The recovery codes of the employee of this key that were not used, as one factor.
+pub(super) async fn left(
+    db: &mut AnyConnection,
+    employee: &str,
+) -> Result<Option<FactorSummary>, DirectoryUnknown> {
+    let (left, made) = sqlx::query_as::<_, (i64, i64)>(
+        "SELECT COUNT(*), COALESCE(MIN(made), 0) FROM recovery_codes WHERE employee = $1 AND used = 0",
+    )
+    .bind(employee)
+    .fetch_one(db)
+    .await?;
+    Ok((left > 0).then(|| FactorSummary {
+        id: LEFT.to_owned(),
+        kind: FactorKind::RecoveryCode,
+        name: match left {
+            1 => "1 code left".to_owned(),
+            left => format!("{left} codes left"),
+        },
+        added: Timestamp(made),
+    }))
 }
 
 /// What is hashed: the code is this employee's, and no passcode.

@@ -14,7 +14,7 @@ use super::scope::{Caller, may};
 use crate::access::Doorstep;
 use crate::views::Factor;
 
-/// Lists an employee's factors, oldest first.
+/// Lists an employee's factors, oldest first, and last the recovery codes that are left, as one.
 #[utoipa::path(get, path = "/v1/employees/{login}/factors", tag = "factors",
     params(("login" = String, Path, description = "The employee's login or an alias.")),
     responses((status = 200, description = "All factors.", body = Page<Factor>)))]
@@ -25,7 +25,13 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let person = find(&door, &login_named(&name)?).await?;
     let page = Page {
-        items: person.factors.iter().map(Factor::of).collect(),
+        items: door
+            .directory
+            .factors_of(&person)
+            .await?
+            .iter()
+            .map(Factor::of)
+            .collect(),
         next: None,
     };
     Ok(Json(page).into_response())
@@ -34,7 +40,7 @@ pub async fn list(
 /// Shows a factor.
 #[utoipa::path(get, path = "/v1/employees/{login}/factors/{id}", tag = "factors",
     params(("login" = String, Path, description = "The employee's login or an alias."),
-        ("id" = String, Path, description = "The factor's id.")),
+        ("id" = String, Path, description = "The factor's id; `recovery_codes` for those.")),
     responses((status = 200, description = "The factor.", body = Factor)))]
 pub async fn show(
     _: Caller<may::EmployeesRead>,
@@ -42,12 +48,13 @@ pub async fn show(
     Named((name, id)): Named<(String, String)>,
 ) -> Result<Response, Problem> {
     let person = find(&door, &login_named(&name)?).await?;
-    let factor = person.factors.iter().find(|factor| factor.id == id);
+    let factors = door.directory.factors_of(&person).await?;
+    let factor = factors.iter().find(|factor| factor.id == id);
     let factor = factor.ok_or_else(|| Problem::not_found("there is no factor of that id"))?;
     Ok(Json(Factor::of(factor)).into_response())
 }
 
-/// Removes all of an employee's factors; their sessions end. Their number stays.
+/// Removes all of an employee's factors and recovery codes; their sessions end. Their number stays.
 #[utoipa::path(delete, path = "/v1/employees/{login}/factors", tag = "factors",
     params(("login" = String, Path, description = "The employee's login or an alias.")),
     responses((status = 204, description = "None is left.")))]
@@ -65,7 +72,7 @@ pub async fn remove_all(
 /// Removes a factor; the employee's sessions end.
 #[utoipa::path(delete, path = "/v1/employees/{login}/factors/{id}", tag = "factors",
     params(("login" = String, Path, description = "The employee's login or an alias."),
-        ("id" = String, Path, description = "The factor's id.")),
+        ("id" = String, Path, description = "The factor's id; `recovery_codes` for those.")),
     responses((status = 204, description = "Removed.")))]
 pub async fn remove(
     caller: Caller<may::EmployeesWrite>,

@@ -52,12 +52,12 @@ impl Employee {
 /// A factor, without its secret.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Factor {
-    /// Its id.
+    /// Its id; `recovery_codes` for those that are left.
     pub id: String,
     /// `totp`, `push`, `passkey` or `recovery_code`.
     #[schema(value_type = String)]
     pub kind: &'static str,
-    /// What the employee calls it.
+    /// What the employee calls it; of recovery codes how many are left.
     pub name: String,
     /// When it was confirmed (RFC 3339).
     pub added: String,

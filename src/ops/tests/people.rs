@@ -181,6 +181,57 @@ async fn i14_removing_a_factor_ends_the_sessions_made_with_it() {
 }
 
 #[tokio::test]
+async fn i14_recovery_codes_are_listed_as_one_factor_and_removed_as_one() {
+    let world = World::new().await;
+    world.firm("corp-a", &[("anna", ""), ("ben", "")]).await;
+    let anna = crate::gate::Login::parse("anna").unwrap();
+    let actor = crate::directory::Actor {
+        name: "anna".into(),
+        from: "test".into(),
+    };
+    let directory = &world.door.directory;
+    let at = "/v1/employees/anna/factors";
+    let codes = || directory.make_recovery_codes(&actor, &anna, super::world::START);
+    let factor = world.totp("anna").await;
+    let code = codes().await.unwrap().remove(0);
+    directory
+        .spend_recovery_code(&anna, code.reveal(), super::world::START)
+        .await
+        .unwrap();
+    let listed = world.get(at).await;
+    assert_eq!(
+        listed["items"][1],
+        json!({"id": "recovery_codes", "kind": "recovery_code", "name": "9 codes left", "added": "2026-11-18T11:06:40Z"}),
+        "{listed}"
+    );
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    assert!(!listed.to_string().contains(code.reveal()), "I12");
+    let one = format!("{at}/recovery_codes");
+    assert_eq!(world.get(&one).await, listed["items"][1]);
+    let epoch = directory.standing(&anna).await.unwrap().unwrap().epoch;
+    world
+        .ask("DELETE", "/v1/employees/ben/factors/recovery_codes", None)
+        .await
+        .is(404);
+    world.ask("DELETE", &one, None).await.is(204);
+    assert_eq!(directory.recovery_codes_left(&anna).await.unwrap(), 0);
+    assert!(directory.standing(&anna).await.unwrap().unwrap().epoch > epoch);
+    let row = world.audited("factor.removed").await;
+    assert_eq!(
+        (&row["login"], &row["details"]["kind"], &row["details"]["name"]),
+        (&json!("anna"), &json!("recovery_code"), &json!("9 codes left"))
+    );
+    assert_eq!(world.get(at).await["items"][0]["id"], factor.as_str());
+    world.ask("GET", &one, None).await.is(404);
+    world.ask("DELETE", &one, None).await.is(404);
+    // With all the rest.
+    codes().await.unwrap();
+    world.ask("DELETE", at, None).await.is(204);
+    assert_eq!(world.get(at).await["items"], json!([]));
+    assert_eq!(directory.recovery_codes_left(&anna).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn sessions_are_listed_shown_and_ended() {
     let world = World::new().await;
     world.firm("corp-a", &[("anna", "")]).await;

@@ -70,21 +70,20 @@ fn said(words: &str, at: Timestamp) -> (String, Option<Moment>) {
 }
 
 impl Admin<'_> {
-    /// The employee's enrolled factors; their number is shown apart.
-    pub fn factors_of(&self, employee: &Employee) -> Vec<Thing> {
+    /// The employee's enrolled factors and recovery codes; their number is shown apart.
+    pub async fn factors_of(&self, employee: &Employee) -> Result<Vec<Thing>, Stop> {
         let login = employee.standing.login.as_str();
         let mine = self.is_me(employee);
-        let factors = employee.factors.iter();
-        factors
-            .map(|factor| Thing {
-                name: factor.name.clone(),
-                about: vec![said(
-                    &format!("{}, since", factor_in_words(factor.kind)),
-                    factor.added,
-                )],
-                href: (!mine).then(|| Action::RemoveFactor.address(login, &factor.id)),
-            })
-            .collect()
+        let factors = self.desk.door.directory.factors_of(employee).await?;
+        let things = factors.iter().map(|factor| Thing {
+            name: factor.name.clone(),
+            about: vec![said(
+                &format!("{}, since", factor_in_words(factor.kind)),
+                factor.added,
+            )],
+            href: (!mine).then(|| Action::RemoveFactor.address(login, &factor.id)),
+        });
+        Ok(things.collect())
     }
 
     /// The browsers that are not asked at the employee's logins.
@@ -155,7 +154,8 @@ impl Admin<'_> {
         let login = &employee.standing.login;
         Ok(match action {
             Action::RemoveFactor => {
-                let factor = employee.factors.iter().find(|factor| factor.id == id);
+                let factors = directory.factors_of(employee).await?;
+                let factor = factors.iter().find(|factor| factor.id == id);
                 let factor = factor.ok_or_else(missing)?;
                 format!("{} ({})", factor.name, factor_in_words(factor.kind))
             }

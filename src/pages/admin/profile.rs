@@ -343,7 +343,7 @@ async fn who(admin: &Admin<'_>, employee: &Employee) -> Result<Who, Stop> {
         confirm_phone: (employee.phone_suspended && !me).then(|| Action::ConfirmPhone.address(login, "")),
         change: change.map(|change| Pending::of(admin, &change)),
         last: employee.last_sign_in.map(Moment::day),
-        factors: admin.factors_of(employee),
+        factors: admin.factors_of(employee).await?,
         devices: admin.devices_of(employee).await?,
         sessions: sessions
             .iter()

@@ -267,3 +267,50 @@ async fn who_waits_for_a_number_is_marked_in_the_table_and_undoing_is_one_click_
         .await;
     assert!(!page.body.contains(">Undo<"));
 }
+
+#[tokio::test]
+async fn i14_recovery_codes_are_seen_and_removed_by_an_admin_and_by_nobody_else() {
+    let world = world().await;
+    let (directory, ben) = (&world.door.directory, name("ben"));
+    let made = directory.make_recovery_codes(&ops(), &ben, world.now()).await;
+    let code = made.unwrap().remove(0);
+    directory
+        .spend_recovery_code(&ben, code.reveal(), world.now())
+        .await
+        .unwrap();
+    let of_bo = directory
+        .make_recovery_codes(&ops(), &name("bo"), world.now())
+        .await;
+    assert!(of_bo.is_ok());
+    let epoch = directory.standing(&ben).await.unwrap().unwrap().epoch;
+    let token = world.verified("alva").await;
+    let profile = world.page(&format!("{EMPLOYEE}?login=ben"), &token).await;
+    assert!(profile.body.contains("9 codes left"), "{}", profile.body);
+    let address = format!("{EMPLOYEE}/remove-factor");
+    let fields = "login=ben&id=recovery_codes";
+    let page = world.page(&format!("{address}?{fields}"), &token).await;
+    assert!(
+        page.body.contains("9 codes left (Recovery codes)"),
+        "{}",
+        page.body
+    );
+    let without = world.form(&address, &token, fields).await;
+    assert_eq!(without.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(directory.recovery_codes_left(&ben).await.unwrap(), 9);
+    let posted = world.change(&address, &token, fields).await;
+    assert_eq!(
+        posted.location(),
+        format!("{EMPLOYEE}?login=ben&done=factor-removed"),
+        "{}",
+        posted.body
+    );
+    assert_eq!(directory.recovery_codes_left(&ben).await.unwrap(), 0);
+    assert!(directory.standing(&ben).await.unwrap().unwrap().epoch > epoch);
+    for login in ["ben", "bo"] {
+        let posted = world
+            .change(&address, &token, &format!("login={login}&id=recovery_codes"))
+            .await;
+        assert_eq!(posted.status, StatusCode::NOT_FOUND, "{login}");
+    }
+    assert_eq!(directory.recovery_codes_left(&name("bo")).await.unwrap(), 10);
+}
