@@ -2,17 +2,16 @@
 
 use std::collections::HashMap;
 
-use caseless::Caseless as _;
 use sqlx::{AnyConnection, AssertSqlSafe, SqlSafeStr as _};
-use unicode_normalization::UnicodeNormalization as _;
 
 use super::audit::escaped;
+use super::roster::in_state;
 use super::sealed::open_phone;
 use super::standing::{StandingRow, standing_columns};
 use super::unknown::{ANSWER, BULK, unreadable, within};
 use super::{Directory, DirectoryUnknown, Employee, EmployeeFilter, FactorSummary};
 use crate::clock::Timestamp;
-use crate::gate::{FactorKind, Login};
+use crate::gate::{FactorKind, Login, fold};
 use crate::secret::KeyRing;
 
 /// Employees by one name ($1). A listing's own condition would make SQLite look at every row for a login.
@@ -90,6 +89,10 @@ impl Directory {
         let patience = if filter.limit.is_some() { ANSWER } else { BULK };
         within(patience, async {
             let mut connection = self.0.reads.acquire().await?;
+            if let Some((state, now)) = filter.state {
+                let names = in_state(&mut connection, filter, state, now).await?;
+                return by_keys(&mut connection, &keys, &names).await;
+            }
             let rows = page
                 .bind(employees_where!(page))
                 .fetch_all(&mut *connection)
@@ -189,7 +192,7 @@ pub(super) fn pattern(query: &str) -> Option<String> {
 }
 
 /// No name holds NUL, and PostgreSQL takes none; no name is longer than this.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace('\0', "").chars().take(254).collect()
 }
 
@@ -228,8 +231,7 @@ impl Page {
 
 /// Text as names are compared: trimmed, NFKC, case-folded.
 pub(super) fn folded(text: &str) -> String {
-    let folded: String = text.trim().nfkc().default_case_fold().nfkc().collect();
-    folded.trim().to_owned()
+    fold(text.trim()).trim().to_owned()
 }
 
 /// A name as it is searched and sorted: not longer than an index can hold.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::EmployeeState;
 use crate::clock::Timestamp;
 use crate::gate::{EmployeeStanding, FactorKind, FirmId, Login, Policy, Role, TwoFactor};
 
@@ -272,6 +273,8 @@ pub struct EmployeeFilter {
     pub firm: Option<FirmId>,
     /// Only those whose login or name holds this text, folded.
     pub query: Option<String>,
+    /// Only those who are in this state at this moment; with a limit, for pages.
+    pub state: Option<(EmployeeState, Timestamp)>,
     /// Only those after this folded login (paging).
     pub after: Option<String>,
     /// At most so many; `None`: all.

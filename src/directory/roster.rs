@@ -4,9 +4,9 @@ use sqlx::any::AnyArguments;
 use sqlx::query::QueryAs;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, SqlSafeStr as _};
 
-use super::employees::{by_keys, pattern};
+use super::employees::{by_keys, pattern, plain};
 use super::unknown::{ANSWER, within};
-use super::{Directory, DirectoryUnknown, Employee};
+use super::{Directory, DirectoryUnknown, Employee, EmployeeFilter};
 use crate::clock::Timestamp;
 use crate::gate::FirmId;
 
@@ -17,45 +17,54 @@ macro_rules! number {
         "(CASE WHEN e.phone_hash IS NOT NULL AND e.phone_suspended = 0 THEN 1 ELSE 0 END)"
     };
 }
-/// 1 where a number is enough for the people of firm `$1`, else 0. A policy is compact JSON in which a factor's word
-/// stands quoted in `factors` only: elsewhere quotes are escaped.
+/// 1 where a number is enough for the people of a firm, else 0. A policy is compact JSON in which a factor's word
+/// stands quoted in `factors` only: elsewhere quotes are escaped. The firm is `$1`, which is looked at once, or
+/// `e.firm`: each one's own.
 macro_rules! number_suffices {
-    () => {
-        "(SELECT CASE WHEN w.policy NOT LIKE '%\"factors\":%' OR w.policy LIKE '%\"sms\"%' \
-         OR w.policy LIKE '%\"enrolment_window\":%' THEN 1 ELSE 0 END FROM firms w WHERE w.id = $1)"
+    ($firm:literal) => {
+        concat!(
+            "(SELECT CASE WHEN w.policy NOT LIKE '%\"factors\":%' OR w.policy LIKE '%\"sms\"%' \
+             OR w.policy LIKE '%\"enrolment_window\":%' THEN 1 ELSE 0 END FROM firms w WHERE w.id = ",
+            $firm,
+            ")"
+        )
     };
 }
-/// Whether they have a factor that firm `$1` allows.
+/// Whether they have a factor that the firm allows.
 macro_rules! factor {
-    () => {
-        "EXISTS (SELECT 1 FROM factors f JOIN firms w ON w.id = $1 WHERE f.employee = e.folded \
-         AND (w.policy NOT LIKE '%\"factors\":%' OR w.policy LIKE '%\"' || f.kind || '\"%'))"
+    ($firm:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM factors f JOIN firms w ON w.id = ",
+            $firm,
+            " WHERE f.employee = e.folded \
+             AND (w.policy NOT LIKE '%\"factors\":%' OR w.policy LIKE '%\"' || f.kind || '\"%'))"
+        )
     };
 }
-/// The same rule as [`Employee::is_ready`], for people of firm `$1`.
+/// The same rule as [`Employee::is_ready`].
 macro_rules! usable {
-    () => {
+    ($firm:literal) => {
         concat!(
             "((",
             number!(),
             " = 1 AND ",
-            number_suffices!(),
+            number_suffices!($firm),
             " = 1) OR ",
-            factor!(),
+            factor!($firm),
             ")"
         )
     };
 }
 /// The opposite, so that the index finds those few.
 macro_rules! unusable {
-    () => {
+    ($firm:literal) => {
         concat!(
             "(",
             number!(),
             " <= 1 - ",
-            number_suffices!(),
+            number_suffices!($firm),
             " AND NOT ",
-            factor!(),
+            factor!($firm),
             ")"
         )
     };
@@ -63,7 +72,7 @@ macro_rules! unusable {
 /// The logins of firm `$1`'s active people, each with 1 where they are ready, else 0.
 pub(super) const READINESS: &str = concat!(
     "SELECT e.login, CASE WHEN ",
-    usable!(),
+    usable!("$1"),
     " THEN 1 ELSE 0 END FROM employees e WHERE e.firm = $1 AND e.active = 1 ORDER BY e.folded"
 );
 
@@ -103,13 +112,22 @@ impl EmployeeState {
         }
     }
 
-    /// As [`Employee::state`] says it; `$2` is now.
+    /// As [`Employee::state`] says it, for people of firm `$1`; `$2` is now.
     fn condition(self) -> &'static str {
+        match self {
+            Self::Ready => concat!("e.active = 1 AND e.locked_until <= $2 AND ", usable!("$1")),
+            Self::NoPhone => concat!("e.active = 1 AND e.locked_until <= $2 AND ", unusable!("$1")),
+            other => other.condition_anywhere(),
+        }
+    }
+
+    /// The same for people of all firms.
+    fn condition_anywhere(self) -> &'static str {
         match self {
             Self::Inactive => "e.active = 0",
             Self::Locked => "e.active = 1 AND e.locked_until > $2",
-            Self::Ready => concat!("e.active = 1 AND e.locked_until <= $2 AND ", usable!()),
-            Self::NoPhone => concat!("e.active = 1 AND e.locked_until <= $2 AND ", unusable!()),
+            Self::Ready => concat!("e.active = 1 AND e.locked_until <= $2 AND ", usable!("e.firm")),
+            Self::NoPhone => concat!("e.active = 1 AND e.locked_until <= $2 AND ", unusable!("e.firm")),
             Self::ChangePending => "EXISTS (SELECT 1 FROM phone_changes p WHERE p.employee = e.folded)",
         }
     }
@@ -290,7 +308,7 @@ impl Directory {
             let (active, not_ready) = sqlx::query_as::<_, (i64, i64)>(concat!(
                 "SELECT (SELECT COUNT(*) FROM employees e WHERE e.firm = $1 AND e.active = 1), ",
                 "(SELECT COUNT(*) FROM employees e WHERE e.firm = $1 AND e.active = 1 AND ",
-                unusable!(),
+                unusable!("$1"),
                 ")"
             ))
             .bind(firm.as_str())
@@ -305,7 +323,7 @@ impl Directory {
             if unready.count > 0 {
                 let first = sqlx::query_as::<_, (String,)>(concat!(
                     "SELECT e.login FROM employees e WHERE e.firm = $1 AND e.active = 1 AND ",
-                    unusable!(),
+                    unusable!("$1"),
                     " ORDER BY e.folded LIMIT $2"
                 ))
                 .bind(firm.as_str())
@@ -334,7 +352,7 @@ impl Directory {
                 "(SELECT COUNT(*) FROM employees e WHERE e.firm = $1 AND e.active = 0), ",
                 "(SELECT COUNT(*) FROM employees e WHERE e.firm = $1 AND e.active = 1 AND e.locked_until > $2), ",
                 "(SELECT COUNT(*) FROM employees e WHERE e.firm = $1 AND e.active = 1 AND e.locked_until <= $2 AND ",
-                unusable!(),
+                unusable!("$1"),
                 "), (SELECT COUNT(*) FROM phone_changes p JOIN employees e ON e.folded = p.employee WHERE e.firm = $1)"
             ))
             .bind(firm.as_str())
@@ -352,6 +370,40 @@ impl Directory {
             change_pending: count(change_pending),
         })
     }
+}
+
+/// The keys of a page of those in a state, in the order of their folded logins.
+pub(super) async fn in_state(
+    db: &mut AnyConnection,
+    filter: &EmployeeFilter,
+    state: EmployeeState,
+    now: Timestamp,
+) -> Result<Vec<String>, DirectoryUnknown> {
+    let (firm, state) = match &filter.firm {
+        Some(firm) => (("e.firm = $1", firm.as_str()), state.condition()),
+        None => (("$1 = ''", ""), state.condition_anywhere()),
+    };
+    let pattern = filter.query.as_deref().and_then(pattern);
+    let searched = match pattern {
+        Some(_) => " AND (e.folded LIKE $4 ESCAPE '!' OR e.name_folded LIKE $4 ESCAPE '!')",
+        None => "",
+    };
+    let most = filter.limit.map_or(i64::MAX, i64::from);
+    let sql = format!(
+        "SELECT e.folded FROM employees e WHERE {} AND $2 > 0 AND e.folded > $3 AND {state}{searched} \
+         ORDER BY e.folded LIMIT {most}",
+        firm.0
+    );
+    let query = sqlx::query_as::<_, (String,)>(AssertSqlSafe(sql).into_sql_str())
+        .bind(firm.1.to_owned())
+        .bind(now.0)
+        .bind(filter.after.as_deref().map(plain).unwrap_or_default());
+    let query = match pattern {
+        Some(pattern) => query.bind(pattern),
+        None => query,
+    };
+    let rows = query.fetch_all(db).await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
 }
 
 /// A filter as SQL. The statements are made of fixed words and places only; what was typed is bound.

@@ -23,7 +23,7 @@ pub use body::{BadBody, FormBody};
 pub use decide::{Ask, Asker, Credentials, Presence, Refusal, Verdict, decide, still_stands};
 pub use glob::Glob;
 pub use json::{Json, JsonPointer};
-pub use name::{FirmId, Login};
+pub use name::{FirmId, Login, fold};
 pub use path::{Target, TargetError};
 pub use policy::{EmployeeStanding, Exception, FactorKind, FirmStanding, Policy, Role, TwoFactor};
 pub use query::Fields;

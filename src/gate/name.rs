@@ -42,8 +42,7 @@ impl Login {
         if shown.len() > 254 {
             return Err(LoginError::TooLong);
         }
-        let folded: String = shown.nfkc().default_case_fold().nfkc().collect();
-        let folded = folded.trim().to_owned();
+        let folded = fold(shown).trim().to_owned();
         if folded.is_empty() {
             return Err(LoginError::Empty);
         }
@@ -62,6 +61,11 @@ impl Login {
     pub fn folded(&self) -> &str {
         &self.folded
     }
+}
+
+/// A text as logins are compared, but for the trimming: for what may be a part of one.
+pub fn fold(text: &str) -> String {
+    text.nfkc().default_case_fold().nfkc().collect()
 }
 
 /// Control characters, zero-width and direction marks, and other format characters that people use to

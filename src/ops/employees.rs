@@ -1,6 +1,5 @@
 //! `/v1/employees`: people, and what ops do for them.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -19,7 +18,9 @@ use super::problem::Problem;
 use super::scope::{Caller, may};
 use crate::access::Doorstep;
 use crate::clock::Timestamp;
-use crate::directory::{Employee as Row, EmployeeChanges, EmployeeFilter, NewEmployee, RevokeScope};
+use crate::directory::{
+    Employee as Row, EmployeeChanges, EmployeeFilter, EmployeeState, NewEmployee, RevokeScope,
+};
 use crate::gate::{Login, Role};
 use crate::views::{self, Employee, ResetPasscode};
 
@@ -58,14 +59,14 @@ pub enum State_ {
     ChangePending,
 }
 
-impl State_ {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::NoPhone => "no_phone",
-            Self::Locked => "locked",
-            Self::Inactive => "inactive",
-            Self::ChangePending => "change_pending",
+impl From<State_> for EmployeeState {
+    fn from(state: State_) -> Self {
+        match state {
+            State_::Ready => Self::Ready,
+            State_::NoPhone => Self::NoPhone,
+            State_::Locked => Self::Locked,
+            State_::Inactive => Self::Inactive,
+            State_::ChangePending => Self::ChangePending,
         }
     }
 }
@@ -177,36 +178,14 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let limit = page_length(asked.limit)?;
     let now = door.now();
-    let mut filter = EmployeeFilter {
+    let filter = EmployeeFilter {
         firm: asked.firm.as_deref().map(firm_id).transpose()?,
         query: asked.q,
+        state: asked.state.map(|state| (state.into(), now)),
         after: cursor(asked.cursor.as_deref())?,
         limit: Some(limit + 1),
     };
-    let pending: HashSet<String> = match asked.state {
-        Some(State_::ChangePending) => {
-            let changes = door.directory.pending_phone_changes(filter.firm.as_ref()).await?;
-            changes.iter().map(|one| one.login.folded().to_owned()).collect()
-        }
-        _ => HashSet::new(),
-    };
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut people: Vec<Row> = Vec::new();
-    loop {
-        let found = door.directory.employees(&filter).await?;
-        let full = found.len() > wanted;
-        filter.after = found.last().map(|last| last.standing.login.folded().to_owned());
-        let fits = |person: &Row| {
-            asked.state.is_none_or(|state| match state {
-                State_::ChangePending => pending.contains(person.standing.login.folded()),
-                other => person.state(now) == other.as_str(),
-            })
-        };
-        people.extend(found.into_iter().filter(fits));
-        if people.len() > wanted || !full {
-            break;
-        }
-    }
+    let people = door.directory.employees(&filter).await?;
     let key = |person: &Row| person.standing.login.folded().to_owned();
     let page = Page::of(people, limit, key, |person| Employee::of(person, now));
     Ok(Json(page).into_response())
@@ -266,13 +245,8 @@ pub async fn change(
     let changes = changes.read()?;
     let now = door.now();
     let edit = |person: &Row| {
-        if !etag::matches(&headers, &tag(person, now)) {
-            return Err(Problem::new(
-                StatusCode::PRECONDITION_FAILED,
-                "the employee has changed since; read them again",
-            ));
-        }
-        Ok(changes)
+        as_expected(&headers, person, now)?;
+        Ok::<_, Problem>(changes)
     };
     let person = door
         .directory
@@ -283,16 +257,19 @@ pub async fn change(
 
 /// Removes an employee, with their factors and sessions; their audit rows stay.
 #[utoipa::path(delete, path = "/v1/employees/{login}", tag = "employees",
-    params(("login" = String, Path, description = "The employee's login or an alias.")),
-    responses((status = 204, description = "Removed.")))]
+    params(("login" = String, Path, description = "The employee's login or an alias."),
+        ("if-match" = Option<String>, Header, description = "The ETag that the employee must have.")),
+    responses((status = 204, description = "Removed."),
+        (status = 412, description = "The employee has changed since.", body = Problem, content_type = "application/problem+json")))]
 pub async fn remove(
     caller: Caller<may::EmployeesWrite>,
     State(door): State<Arc<Doorstep>>,
     Named(name): Named<String>,
+    headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    door.directory
-        .remove_employee(caller.actor(), &login_named(&name)?, door.now())
-        .await?;
+    let (name, now) = (login_named(&name)?, door.now());
+    as_expected(&headers, &find(&door, &name).await?, now)?;
+    door.directory.remove_employee(caller.actor(), &name, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -355,6 +332,17 @@ async fn shown(door: &Doorstep, name: &Login) -> Result<Response, Problem> {
 
 fn with_tag(person: &Row, now: Timestamp) -> impl axum::response::IntoResponse {
     ([(ETAG, tag(person, now))], Json(Employee::of(person, now)))
+}
+
+/// 412 where `If-Match` names another state of the employee.
+fn as_expected(headers: &HeaderMap, person: &Row, now: Timestamp) -> Result<(), Problem> {
+    match etag::matches(headers, &tag(person, now)) {
+        true => Ok(()),
+        false => Err(Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "the employee has changed since; read them again",
+        )),
+    }
 }
 
 /// Of all that a PATCH can change: what is shown, and the other names.

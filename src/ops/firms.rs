@@ -160,6 +160,8 @@ pub async fn list(
     let after = cursor(asked.cursor.as_deref())?;
     let mut firms = door.directory.firms().await?;
     firms.retain(|firm| after.as_deref().is_none_or(|after| firm.id.as_str() > after));
+    // A database may sort signs otherwise than they are compared here.
+    firms.sort_by(|a, b| a.id.as_str().cmp(b.id.as_str()));
     let page = Page::of(firms, limit, |firm| firm.id.to_string(), Firm::of);
     Ok(Json(page).into_response())
 }

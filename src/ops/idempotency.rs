@@ -28,7 +28,8 @@ struct Answer {
     body: String,
 }
 
-/// Carries out a POST with a key once. What was refused for the token, or could not be answered, is not kept.
+/// Carries out a POST with a key once. What was refused for its headers (token, method, kind of body), or could not be
+/// answered, is not kept: the same body may come again with others.
 pub async fn keep(State(door): State<Arc<Doorstep>>, request: Request, next: Next) -> Response {
     if request.method() != Method::POST || !request.headers().contains_key(KEY) {
         return next.run(request).await;
@@ -78,7 +79,10 @@ async fn finish(door: &Doorstep, kept: &KeptAnswer, response: Response) -> Resul
     let carried_out = status.as_u16() < 500
         && !matches!(
             status,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::METHOD_NOT_ALLOWED
+            StatusCode::UNAUTHORIZED
+                | StatusCode::FORBIDDEN
+                | StatusCode::METHOD_NOT_ALLOWED
+                | StatusCode::UNSUPPORTED_MEDIA_TYPE
         );
     if !carried_out {
         // 503: whether it was carried out is not known, and the same request may be sent again.

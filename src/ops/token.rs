@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -90,7 +90,12 @@ pub async fn require(State(keeper): State<Arc<Doorkeeper>>, mut request: Request
         }
     };
     request.extensions_mut().insert(Arc::new(bearer));
-    next.run(request).await
+    let mut response = next.run(request).await;
+    // Tokens, passcodes and people's numbers: nothing between here and the caller keeps them.
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// The one bearer token of a request; two `Authorization` lines are none.

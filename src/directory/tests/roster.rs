@@ -1,8 +1,9 @@
 use super::super::{
-    Directory, EmployeeChanges, EmployeeState, RosterCounts, RosterFilter, RosterSort, TotpShape,
+    Directory, Employee, EmployeeChanges, EmployeeFilter, EmployeeState, RosterCounts, RosterFilter,
+    RosterSort, TotpShape,
 };
 use super::place::{T0, actor, both, login, new_employee, phone};
-use crate::gate::{FirmId, Role};
+use crate::gate::{FirmId, Policy, Role};
 
 const SHAPE: TotpShape = TotpShape {
     digits: 6,
@@ -160,5 +161,112 @@ async fn a_roster_filters_counts_searches_sorts_and_pages_alike_on_both_database
         let readiness = directory.readiness(&corp()).await.unwrap();
         assert_eq!(readiness.ready as u64, unready.ready);
         assert_eq!(readiness.not_ready, ["ben", "emil"]);
+    }
+}
+
+#[tokio::test]
+async fn people_are_found_by_state_in_sql_as_they_are_shown_on_both_databases() {
+    for place in both().await {
+        let directory = place.open().await;
+        for firm in ["corp", "other", "keys", "window"] {
+            place.firm(&directory, firm).await;
+        }
+        fill(&directory).await;
+        // Where a number is not enough, and where it is enough for enrolling.
+        for (firm, policy) in [
+            ("keys", r#"{"factors": ["totp"]}"#),
+            (
+                "window",
+                r#"{"factors": ["totp"], "enrolment_window": 1795000000000}"#,
+            ),
+        ] {
+            let policy: Policy = serde_json::from_str(policy).unwrap();
+            let id = FirmId::parse(firm).unwrap();
+            directory
+                .set_firm(&actor(), &id, firm, &policy, T0)
+                .await
+                .unwrap();
+            let new = new_employee(&format!("z-{firm}"), firm);
+            directory.add_employee(&actor(), &new, T0).await.unwrap();
+        }
+        let all = directory.employees(&EmployeeFilter::default()).await.unwrap();
+        let pending = directory.pending_phone_changes(None).await.unwrap();
+        let is = |state: EmployeeState, person: &Employee| match state {
+            EmployeeState::ChangePending => {
+                pending.iter().any(|change| change.login == person.standing.login)
+            }
+            state => person.state(T0) == state.as_str(),
+        };
+        let firms = [None, Some("corp"), Some("keys"), Some("window"), Some("nowhere")];
+        for state in EmployeeState::ALL {
+            for firm in firms.map(|firm| firm.map(|firm| FirmId::parse(firm).unwrap())) {
+                for query in [None, Some("AN"), Some("z-"), Some("%")] {
+                    let fits = |person: &&Employee| {
+                        let name = person.standing.login.folded();
+                        is(state, person)
+                            && firm.as_ref().is_none_or(|firm| person.standing.firm.id == *firm)
+                            && query.is_none_or(|query| name.contains(&query.to_lowercase()))
+                    };
+                    let expected: Vec<&Employee> = all.iter().filter(fits).collect();
+                    let mut filter = EmployeeFilter {
+                        firm: firm.clone(),
+                        query: query.map(str::to_owned),
+                        state: Some((state, T0)),
+                        after: None,
+                        limit: Some(1),
+                    };
+                    let mut found: Vec<Employee> = Vec::new();
+                    loop {
+                        let page = directory.employees(&filter).await.unwrap();
+                        let Some(last) = page.last() else { break };
+                        filter.after = Some(last.standing.login.folded().to_owned());
+                        found.extend(page);
+                    }
+                    let found: Vec<&Employee> = found.iter().collect();
+                    assert_eq!(found, expected, "{state:?} {firm:?} {query:?} {}", place.url);
+                }
+            }
+        }
+        let one_of_each = EmployeeState::ALL.map(|state| all.iter().any(|one| is(state, one)));
+        assert_eq!(one_of_each, [true; 5], "nothing is proved by an empty state");
+    }
+}
+
+/// Run by hand: `cargo test --lib by_state_among_fifty_thousand -- --ignored --nocapture`. Says how long pages take.
+#[tokio::test]
+#[ignore = "takes a while, and says how long"]
+async fn by_state_among_fifty_thousand() {
+    for place in both().await {
+        let directory = place.open().await;
+        place.firm(&directory, "corp").await;
+        place.firm(&directory, "other").await;
+        fill(&directory).await;
+        let rows: Vec<_> = (0..50_000)
+            .map(|row| new_employee(&format!("tech{row:05}"), "corp"))
+            .collect();
+        directory
+            .import_employees(&actor(), &rows, T0, &|_| {})
+            .await
+            .unwrap();
+        for state in EmployeeState::ALL {
+            for (firm, query, after) in [
+                (Some(corp()), None, None),
+                (None, None, None),
+                (None, Some("tech4"), Some("tech30000")),
+                (Some(corp()), Some("nobody"), None),
+            ] {
+                let filter = EmployeeFilter {
+                    firm: firm.clone(),
+                    query: query.map(str::to_owned),
+                    state: Some((state, T0)),
+                    after: after.map(str::to_owned),
+                    limit: Some(101),
+                };
+                let begun = std::time::Instant::now();
+                let found = directory.employees(&filter).await.unwrap().len();
+                let took = begun.elapsed();
+                println!("{state:?} {firm:?} {query:?} {after:?}: {found} in {took:?}");
+            }
+        }
     }
 }
