@@ -49,6 +49,7 @@ mod reset;
 mod roster;
 mod scim;
 mod scim_groups;
+mod scim_search;
 mod sealed;
 mod sessions_ended;
 mod spent;
@@ -78,8 +79,9 @@ pub use outbox::{DueNotice, Lease, NewNotice};
 pub use passkeys::{NewPasskey, Passkey};
 pub use pushes::{PushOutcome, SentPush};
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort, Unready};
-pub use scim::{ScimProfile, ScimSearch, ScimUser};
+pub use scim::{ScimProfile, ScimSaid, ScimUser};
 pub use scim_groups::{GroupChanges, ScimMember};
+pub use scim_search::{ScimSearch, ScimWhere, TextMatch};
 pub use trail::TrailFilter;
 pub use vendor_pushes::VendorPush;
 

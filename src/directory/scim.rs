@@ -5,13 +5,14 @@ use serde_json::json;
 
 use super::change::{Change, shown_text};
 use super::employees::folded;
+use super::scim_search::{ScimSearch, ScimWhere, TextMatch};
 use super::sealed::{SealedPhone, open_phone};
 use super::staff::taken;
-use super::unknown::{ANSWER, BULK, CHANGE, unreadable, within};
+use super::unknown::{CHANGE, unreadable, within};
 use super::{Actor, AuditEvent, ChangeRefused, Directory, DirectoryUnknown, EmployeeChanges, Phone};
 use crate::clock::Timestamp;
 use crate::gate::{FirmId, Login, Role};
-use crate::secret::KeyRing;
+use crate::secret::{KeyRing, Purpose, Redacted};
 
 /// What an identity provider says of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,33 @@ pub struct ScimProfile {
     pub role: Role,
     /// May sign in, once they are in a firm.
     pub active: bool,
+    /// What the identity provider said of names, numbers, addresses and roles, as it said it.
+    pub said: Option<ScimSaid>,
 }
+
+/// Attributes in the shape in which an identity provider sent them, as JSON: they hold numbers and are sealed at rest.
+#[derive(Clone, Debug)]
+pub struct ScimSaid(Redacted<String>);
+
+impl ScimSaid {
+    /// Keeps this JSON.
+    pub fn new(json: String) -> Self {
+        Self(Redacted::new(json))
+    }
+
+    /// The JSON.
+    pub fn json(&self) -> &str {
+        self.0.reveal()
+    }
+}
+
+impl PartialEq for ScimSaid {
+    fn eq(&self, other: &Self) -> bool {
+        self.json() == other.json()
+    }
+}
+
+impl Eq for ScimSaid {}
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,81 +72,18 @@ pub struct ScimUser {
     pub firm: Option<(FirmId, String)>,
 }
 
-/// Which people are looked for; all that is given must fit.
-#[derive(Clone, Debug, Default)]
-pub struct ScimSearch {
-    /// The one of this login.
-    pub login: Option<Login>,
-    /// Those of this external id.
-    pub external_id: Option<String>,
-    /// So many are left out.
-    pub offset: i64,
-    /// At most so many; `None`: all.
-    pub limit: Option<i64>,
-}
-
-macro_rules! users {
-    ($columns:literal, $rest:literal) => {
-        concat!(
-            "SELECT ",
-            $columns,
-            " FROM (SELECT folded FROM employees WHERE ($1 IS NULL OR folded = $1) \
-             UNION SELECT folded FROM scim_users WHERE waiting = 1 AND ($1 IS NULL OR folded = $1)) u \
-             LEFT JOIN employees e ON e.folded = u.folded LEFT JOIN scim_users s ON s.folded = u.folded \
-             LEFT JOIN firms f ON f.id = e.firm \
-             WHERE ($2 IS NULL OR s.external_id = $2)",
-            $rest
-        )
-    };
-}
-
 impl Directory {
-    /// People, in the order of their folded logins, and how many there are in all.
-    ///
-    /// # Errors
-    /// Where the directory does not answer.
-    pub async fn scim_users(&self, search: &ScimSearch) -> Result<(i64, Vec<ScimUser>), DirectoryUnknown> {
-        let keys = self.keys();
-        let login = search.login.as_ref().map(|login| login.folded().to_owned());
-        let external = search.external_id.as_ref().map(|id| id.replace('\0', ""));
-        let patience = if search.limit.is_some() { ANSWER } else { BULK };
-        within(patience, async {
-            let (total,) = sqlx::query_as::<_, (i64,)>(users!("COUNT(*)", ""))
-                .bind(login.clone())
-                .bind(external.clone())
-                .fetch_one(&self.0.reads)
-                .await?;
-            let rows = sqlx::query_as::<_, UserRow>(users!(
-                "u.folded, COALESCE(e.login, s.login) AS login, COALESCE(e.name, s.name) AS name, \
-                 s.given_name, s.family_name, s.external_id, e.phone AS phone, s.phone AS waiting_phone, \
-                 CASE WHEN e.folded IS NULL THEN s.email ELSE e.email END AS email, \
-                 COALESCE(e.role, s.role) AS role, COALESCE(e.active, s.active) AS active, \
-                 e.firm AS firm, f.name AS firm_name",
-                " ORDER BY u.folded LIMIT $3 OFFSET $4"
-            ))
-            .bind(login)
-            .bind(external)
-            .bind(search.limit.unwrap_or(i64::MAX))
-            .bind(search.offset)
-            .fetch_all(&self.0.reads)
-            .await?;
-            let people = rows.into_iter().map(|row| row.user(&keys));
-            Ok((total, people.collect::<Result<Vec<_>, _>>()?))
-        })
-        .await
-    }
-
     /// A person by their login.
     ///
     /// # Errors
     /// Where the directory does not answer.
     pub async fn scim_user(&self, login: &Login) -> Result<Option<ScimUser>, DirectoryUnknown> {
         let search = ScimSearch {
-            login: Some(login.clone()),
+            which: Some(ScimWhere::Login(TextMatch::Is, login.folded().to_owned())),
             limit: Some(1),
             ..ScimSearch::default()
         };
-        Ok(self.scim_users(&search).await?.1.pop())
+        Ok(self.scim_users(&search).await?.pop())
     }
 
     /// Adds a person, who waits for a firm.
@@ -167,7 +131,12 @@ impl Directory {
         if before.profile == *profile {
             return Ok(());
         }
-        if before.firm.is_some() {
+        let same = ScimProfile {
+            said: before.profile.said.clone(),
+            ..profile.clone()
+        };
+        let same = before.profile == same;
+        if before.firm.is_some() && !same {
             // A number that stays is not set anew: setting one would confirm it, and after a reset only its
             // holder or an admin may do that.
             let phone = (before.profile.phone != profile.phone).then(|| profile.phone.clone());
@@ -184,7 +153,7 @@ impl Directory {
         within(CHANGE, async {
             let mut change = self.change(now).await?;
             let waits = change.waits(&before.login).await?;
-            if waits && before.firm.is_none() {
+            if waits && before.firm.is_none() && !same {
                 change
                     .audit_scim("scim.user_changed", actor, &before.login, profile)
                     .await?;
@@ -252,13 +221,17 @@ impl Change {
     ) -> Result<(), DirectoryUnknown> {
         let phone = profile.phone.as_ref().filter(|_| waiting);
         let phone = phone.map(|phone| SealedPhone::of(keys, &waiting_key(login.folded()), phone).sealed);
+        let said = profile
+            .said
+            .as_ref()
+            .map(|said| seal_said(keys, login.folded(), said));
         sqlx::query(
             "INSERT INTO scim_users (folded, login, waiting, name, given_name, family_name, external_id, \
-             phone, email, role, active) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+             phone, email, role, active, said) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
              ON CONFLICT (folded) DO UPDATE SET login = excluded.login, waiting = excluded.waiting, \
              name = excluded.name, given_name = excluded.given_name, family_name = excluded.family_name, \
              external_id = excluded.external_id, phone = excluded.phone, email = excluded.email, \
-             role = excluded.role, active = excluded.active",
+             role = excluded.role, active = excluded.active, said = excluded.said",
         )
         .bind(login.folded())
         .bind(login.as_str())
@@ -271,6 +244,7 @@ impl Change {
         .bind(profile.email.as_deref().filter(|_| waiting))
         .bind(profile.role.as_str())
         .bind(i64::from(profile.active))
+        .bind(said)
         .execute(self.db())
         .await?;
         Ok(())
@@ -307,7 +281,7 @@ impl Change {
     ) -> Result<Option<ScimUser>, DirectoryUnknown> {
         let row = sqlx::query_as::<_, UserRow>(
             "SELECT folded, login, name, given_name, family_name, external_id, NULL AS phone, \
-             phone AS waiting_phone, email, role, active, NULL AS firm, NULL AS firm_name \
+             phone AS waiting_phone, email, role, active, said, NULL AS firm, NULL AS firm_name \
              FROM scim_users WHERE folded = $1",
         )
         .bind(login.folded())
@@ -317,7 +291,7 @@ impl Change {
     }
 }
 
-/// Seals anew the numbers of those who wait; how many.
+/// Seals anew the numbers of those who wait, and what was said of people; how many values.
 pub(super) async fn reseal_waiting(
     db: &mut sqlx::AnyConnection,
     keys: &KeyRing,
@@ -335,7 +309,35 @@ pub(super) async fn reseal_waiting(
             .execute(&mut *db)
             .await?;
     }
-    Ok(phones.len())
+    let shapes =
+        sqlx::query_as::<_, (String, String)>("SELECT folded, said FROM scim_users WHERE said IS NOT NULL")
+            .fetch_all(&mut *db)
+            .await?;
+    for (folded, sealed) in &shapes {
+        let said = open_said(keys, folded, sealed)?;
+        sqlx::query("UPDATE scim_users SET said = $1 WHERE folded = $2")
+            .bind(seal_said(keys, folded, &said))
+            .bind(folded.as_str())
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(phones.len() + shapes.len())
+}
+
+fn seal_said(keys: &KeyRing, folded: &str, said: &ScimSaid) -> String {
+    keys.seal(Purpose::Phone, &said_context(folded), said.json().as_bytes())
+}
+
+fn open_said(keys: &KeyRing, folded: &str, sealed: &str) -> Result<ScimSaid, DirectoryUnknown> {
+    let said = keys
+        .open(Purpose::Phone, &said_context(folded), sealed)
+        .map_err(|error| DirectoryUnknown(error.to_string()))?;
+    let said = String::from_utf8(said.to_vec()).map_err(|_| unreadable("what SCIM said of a person"))?;
+    Ok(ScimSaid::new(said))
+}
+
+fn said_context(folded: &str) -> String {
+    format!("scim_users:said:{folded}")
 }
 
 /// What a number that waits is sealed for: not for the employee's own row.
@@ -360,8 +362,9 @@ fn fits(profile: &ScimProfile) -> Result<(), ChangeRefused> {
     Ok(())
 }
 
+/// A person as a row has them: see [`ScimUser`].
 #[derive(sqlx::FromRow)]
-struct UserRow {
+pub(super) struct UserRow {
     folded: String,
     login: String,
     name: String,
@@ -373,17 +376,22 @@ struct UserRow {
     email: Option<String>,
     role: String,
     active: i64,
+    said: Option<String>,
     firm: Option<String>,
     firm_name: Option<String>,
 }
 
 impl UserRow {
-    fn user(self, keys: &KeyRing) -> Result<ScimUser, DirectoryUnknown> {
+    pub(super) fn user(self, keys: &KeyRing) -> Result<ScimUser, DirectoryUnknown> {
         let phone = match (&self.firm, &self.phone, &self.waiting_phone) {
             (Some(_), Some(sealed), _) => Some(open_phone(keys, &self.folded, sealed)?),
             (None, _, Some(sealed)) => Some(open_phone(keys, &waiting_key(&self.folded), sealed)?),
             _ => None,
         };
+        let said = self.said.as_deref();
+        let said = said
+            .map(|sealed| open_said(keys, &self.folded, sealed))
+            .transpose()?;
         let role = [Role::Tech, Role::Admin]
             .into_iter()
             .find(|role| role.as_str() == self.role)
@@ -406,6 +414,7 @@ impl UserRow {
                 email: self.email,
                 role,
                 active: self.active == 1,
+                said,
             },
             firm,
         })

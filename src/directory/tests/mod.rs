@@ -11,3 +11,4 @@ mod people;
 pub(crate) mod place;
 mod rest;
 mod roster;
+mod scim;

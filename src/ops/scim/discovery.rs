@@ -5,9 +5,9 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::error::ScimError;
-use super::list::answer;
+use super::list::{Query, answer};
 use super::resource::{GROUP, USER};
-use crate::ops::input::Named;
+use crate::ops::input::{Asked, Named};
 use crate::ops::scope::{Caller, may};
 
 /// What is supported.
@@ -20,7 +20,7 @@ pub async fn provider(_: Caller<may::Scim>) -> Response {
             "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
             "filter": {"supported": true, "maxResults": super::list::PAGE_MOST},
             "changePassword": {"supported": false},
-            "sort": {"supported": false},
+            "sort": {"supported": true},
             "etag": {"supported": false},
             "authenticationSchemes": [{
                 "type": "oauthbearertoken", "name": "Bearer token",
@@ -32,8 +32,8 @@ pub async fn provider(_: Caller<may::Scim>) -> Response {
 }
 
 /// The kinds of resources.
-pub async fn resource_types(_: Caller<may::Scim>) -> Response {
-    all(types())
+pub async fn resource_types(_: Caller<may::Scim>, Asked(query): Asked<Query>) -> Result<Response, ScimError> {
+    all(&query, types())
 }
 
 /// One kind of resources.
@@ -42,8 +42,8 @@ pub async fn resource_type(_: Caller<may::Scim>, Named(id): Named<String>) -> Re
 }
 
 /// The schemas.
-pub async fn schemas(_: Caller<may::Scim>) -> Response {
-    all(schema_list())
+pub async fn schemas(_: Caller<may::Scim>, Asked(query): Asked<Query>) -> Result<Response, ScimError> {
+    all(&query, schema_list())
 }
 
 /// One schema.
@@ -51,15 +51,24 @@ pub async fn schema(_: Caller<may::Scim>, Named(id): Named<String>) -> Result<Re
     one(schema_list(), &id)
 }
 
-fn all(resources: Vec<Value>) -> Response {
-    answer(
+/// All of them: neither filtered, which RFC 7644 4 has refused with 403, nor paged.
+fn all(query: &Query, resources: Vec<Value>) -> Result<Response, ScimError> {
+    if query.filter()?.is_some() {
+        return Err(ScimError::filtered_discovery());
+    }
+    Ok(answer(
         StatusCode::OK,
         &json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
             "totalResults": resources.len(), "startIndex": 1, "itemsPerPage": resources.len(),
             "Resources": resources,
         }),
-    )
+    ))
+}
+
+/// `/Bulk` and `/Me`: 501, as RFC 7644 3.11 and 3.12 have it.
+pub async fn not_offered(_: Caller<may::Scim>) -> ScimError {
+    ScimError::not_offered()
 }
 
 fn one(resources: Vec<Value>, id: &str) -> Result<Response, ScimError> {
@@ -152,13 +161,15 @@ fn schema_list() -> Vec<Value> {
             ],
         ),
     ];
+    let mut member = text("value", true, "immutable", "none");
+    member["caseExact"] = json!(true);
     let group = vec![
         text("displayName", true, "readWrite", "none"),
         several(
             "members",
             "readWrite",
             vec![
-                text("value", true, "immutable", "none"),
+                member,
                 reads("display"),
                 one_of("type", "immutable", &["User"]),
                 reference("immutable", "User"),

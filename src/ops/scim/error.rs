@@ -41,6 +41,24 @@ impl ScimError {
         }
     }
 
+    /// 403: what doorstep says of itself is not filtered.
+    pub fn filtered_discovery() -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            kind: None,
+            detail: "schemas and resource types are not filtered".into(),
+        }
+    }
+
+    /// 501.
+    pub fn not_offered() -> Self {
+        Self {
+            status: StatusCode::NOT_IMPLEMENTED,
+            kind: None,
+            detail: "this is not offered; see /scim/v2/ServiceProviderConfig".into(),
+        }
+    }
+
     fn body(&self) -> Value {
         let mut body = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::error::ScimError;
+use crate::gate::fold;
 
 /// How deep a filter may be nested.
 const DEPTH: usize = 16;
@@ -60,16 +61,6 @@ impl Filter {
         Ok(filter)
     }
 
-    /// The value that the attribute must equal, where the filter says nothing else.
-    pub fn equals(&self, attribute: &str) -> Option<&str> {
-        match self {
-            Self::Compare(path, Op::Eq, Value::String(value)) if matches!(path.as_slice(), [one] if one.eq_ignore_ascii_case(attribute)) => {
-                Some(value)
-            }
-            _ => None,
-        }
-    }
-
     /// Whether the filter looks at this attribute.
     pub fn mentions(&self, attribute: &str) -> bool {
         let names = |path: &[String]| {
@@ -83,28 +74,99 @@ impl Filter {
         }
     }
 
-    /// Whether a resource, or one value of an attribute, fits.
+    /// Whether a resource fits.
     pub fn fits(&self, resource: &Value) -> bool {
+        self.judge(resource, false)
+    }
+
+    /// Whether one value of this attribute fits.
+    pub fn fits_one(&self, attribute: &str, value: &Value) -> bool {
+        self.judge(value, attribute.eq_ignore_ascii_case("members"))
+    }
+
+    /// With `exact` also texts that are no ids themselves are compared as they are.
+    fn judge(&self, resource: &Value, exact: bool) -> bool {
         match self {
-            Self::And(a, b) => a.fits(resource) && b.fits(resource),
-            Self::Or(a, b) => a.fits(resource) || b.fits(resource),
-            Self::Not(inner) => !inner.fits(resource),
+            Self::And(a, b) => a.judge(resource, exact) && b.judge(resource, exact),
+            Self::Or(a, b) => a.judge(resource, exact) || b.judge(resource, exact),
+            Self::Not(inner) => !inner.judge(resource, exact),
             Self::Present(path) => values(resource, path).iter().any(|value| is_there(value)),
             Self::Compare(path, op, wanted) => {
-                let exact = path.last().is_some_and(|name| {
-                    ["id", "externalId"]
-                        .iter()
-                        .any(|one| one.eq_ignore_ascii_case(name))
-                });
+                let case = if exact { Case::Exact } else { Case::of(path) };
                 let values = values(resource, path);
                 if *op == Op::Ne {
-                    return !values.iter().any(|value| compare(value, Op::Eq, wanted, exact));
+                    return !values.iter().any(|value| compare(value, Op::Eq, wanted, case));
                 }
-                values.iter().any(|value| compare(value, *op, wanted, exact))
+                values.iter().any(|value| compare(value, *op, wanted, case))
             }
-            Self::Within(path, inner) => values(resource, path).iter().any(|value| inner.fits(value)),
+            Self::Within(path, inner) => {
+                let name = path.last().map_or("", String::as_str);
+                let values = values(resource, path);
+                values.iter().any(|value| inner.fits_one(name, value))
+            }
         }
     }
+}
+
+/// How texts of an attribute are made alike before they are compared.
+#[derive(Clone, Copy)]
+enum Case {
+    /// Not at all.
+    Exact,
+    /// As logins are.
+    Login,
+    /// Without regard to case.
+    Lower,
+}
+
+impl Case {
+    fn of(path: &[String]) -> Self {
+        let is = |wanted: &str| path.last().is_some_and(|name| name.eq_ignore_ascii_case(wanted));
+        let of_members = path
+            .first()
+            .is_some_and(|name| name.eq_ignore_ascii_case("members"));
+        if is("id") || is("externalId") || of_members {
+            Self::Exact
+        } else if is("userName") {
+            Self::Login
+        } else {
+            Self::Lower
+        }
+    }
+
+    fn alike(self, op: Op, text: &str) -> String {
+        match self {
+            Self::Exact => text.to_owned(),
+            Self::Login if op == Op::Eq => fold(text.trim()).trim().to_owned(),
+            Self::Login => fold(text),
+            Self::Lower => text.to_lowercase(),
+        }
+    }
+}
+
+/// The value of an attribute that counts where one must: of several the primary one, else the first.
+pub fn first<'a>(resource: &'a Value, path: &[String]) -> Option<&'a Value> {
+    let mut value = resource;
+    for name in path {
+        value = member(one_of(value), name)?;
+    }
+    let value = one_of(value);
+    match value {
+        Value::Object(_) => member(value, "value"),
+        other => Some(other),
+    }
+}
+
+fn one_of(value: &Value) -> &Value {
+    let Value::Array(items) = value else {
+        return value;
+    };
+    let primary = |item: &&Value| member(item, "primary") == Some(&Value::Bool(true));
+    items
+        .iter()
+        .find(primary)
+        .or(items.first())
+        .unwrap_or(&Value::Null)
 }
 
 /// The values that an attribute's path leads to; a list stands for its items, and an item for its `value`.
@@ -145,7 +207,7 @@ fn is_there(value: &Value) -> bool {
     }
 }
 
-fn compare(value: &Value, op: Op, wanted: &Value, exact: bool) -> bool {
+fn compare(value: &Value, op: Op, wanted: &Value, case: Case) -> bool {
     let value = match value {
         Value::Object(_) => match member(value, "value") {
             Some(value) => value,
@@ -154,9 +216,8 @@ fn compare(value: &Value, op: Op, wanted: &Value, exact: bool) -> bool {
         other => other,
     };
     match (value, wanted) {
-        (Value::String(value), Value::String(wanted)) if exact => text(value, op, wanted),
         (Value::String(value), Value::String(wanted)) => {
-            text(&value.to_lowercase(), op, &wanted.to_lowercase())
+            text(&case.alike(op, value), op, &case.alike(op, wanted))
         }
         (Value::Bool(value), Value::Bool(wanted)) => op == Op::Eq && value == wanted,
         // Some providers write truth values as text.
@@ -354,7 +415,7 @@ mod tests {
     fn the_filters_of_rfc_7644_are_read_and_judged() {
         let bjensen = json!({
             "id": "abc", "userName": "bjensen", "externalId": "Ext", "title": "Tour Guide", "userType": "Employee", "active": true,
-            "name": {"familyName": "O'Malley"}, "meta": {"lastModified": "2011-05-13T04:42:34Z"},
+            "name": {"familyName": "O'Malley"}, "members": [{"value": "YQ"}], "meta": {"lastModified": "2011-05-13T04:42:34Z"},
             "emails": [{"value": "b@example.com", "type": "work"}, {"value": "b@example.org", "type": "home"}],
         });
         for (filter, fits) in [
@@ -392,6 +453,12 @@ mod tests {
                 false,
             ),
             ("active eq true", true),
+            (r#"members.value eq "YQ""#, true),
+            (
+                r#"members eq "yq" or members.value eq "yq" or members[value eq "yq"]"#,
+                false,
+            ),
+            (r#"members[not (value eq "yq") and value eq "YQ"]"#, true),
             (r#"active eq "True""#, true),
             (r#"title ne "x" or title eq "y" and title eq "z""#, true),
         ] {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::error::ScimError;
 use super::filter::member;
-use super::list::{Query, answer, base, made};
+use super::list::{Query, SortKey, Window, answer, base, made, sort};
 use super::patch::Patch;
 use super::resource::{group, login_of, user_id};
 use crate::access::Doorstep;
@@ -28,8 +28,44 @@ pub async fn list(
     headers: HeaderMap,
     Asked(query): Asked<Query>,
 ) -> Answer {
-    let base = base(&headers);
-    let filter = query.filter()?;
+    let (total, page) = found(&door, &query, query.window(), &base(&headers)).await?;
+    Ok(query.page(total, page))
+}
+
+/// Lists groups as a body asks.
+pub async fn search(
+    _: Caller<may::Scim>,
+    State(door): State<Arc<Doorstep>>,
+    headers: HeaderMap,
+    Body(query): Body<Query>,
+) -> Answer {
+    let query = query.searched()?;
+    let (total, page) = found(&door, &query, query.window(), &base(&headers)).await?;
+    Ok(query.page(total, page))
+}
+
+/// How many groups fit, and those of them within the window.
+pub async fn found(
+    door: &Doorstep,
+    query: &Query,
+    window: Window,
+    base: &str,
+) -> Result<(i64, Vec<Value>), ScimError> {
+    let mut fitting = fitting(door, query, base).await?;
+    if let Some((_, order)) = query.sort()? {
+        sort(&mut fitting, order);
+    }
+    let (total, fitting) = window.cut(fitting);
+    let mut page = Vec::new();
+    for (_, resource) in fitting {
+        page.push(with_members(door, query, resource, base).await?);
+    }
+    Ok((total, page))
+}
+
+/// By what the groups that fit are sorted, and they, with members only where the filter looks at those.
+pub async fn fitting(door: &Doorstep, query: &Query, base: &str) -> Result<Vec<(SortKey, Value)>, ScimError> {
+    let (filter, order) = (query.filter()?, query.sort()?);
     let ids = door.directory.scim_group_ids().await?;
     let looked_at = filter.as_ref().is_some_and(|filter| filter.mentions("members"));
     let mut fitting = Vec::new();
@@ -38,22 +74,30 @@ pub async fn list(
             true => Some(door.directory.scim_members(&firm.id).await?),
             false => None,
         };
-        let resource = group(&firm, ids.get(firm.id.as_str()), members.as_deref(), &base);
+        let resource = group(&firm, ids.get(firm.id.as_str()), members.as_deref(), base);
         if filter.as_ref().is_none_or(|filter| filter.fits(&resource)) {
-            fitting.push((firm, resource));
+            let key = match &order {
+                Some((path, _)) => SortKey::of(&resource, path),
+                None => SortKey::Missing,
+            };
+            fitting.push((key, resource));
         }
     }
-    let (total, fitting) = query.cut(fitting);
-    let mut page = Vec::new();
-    for (firm, resource) in fitting {
-        if query.shows("members") && !looked_at {
-            let members = door.directory.scim_members(&firm.id).await?;
-            page.push(group(&firm, ids.get(firm.id.as_str()), Some(&members), &base));
-        } else {
-            page.push(resource);
-        }
+    Ok(fitting)
+}
+
+/// A group with its members, where they are shown and not there yet.
+pub async fn with_members(
+    door: &Doorstep,
+    query: &Query,
+    resource: Value,
+    base: &str,
+) -> Result<Value, ScimError> {
+    if !query.shows("members") || !resource["members"].is_null() {
+        return Ok(resource);
     }
-    Ok(query.page(total, page))
+    let id = named(resource["id"].as_str().unwrap_or_default())?;
+    read(door, &id, true, base).await
 }
 
 /// Makes a group, and with it a firm: its second factor is off until it is switched on.
@@ -61,6 +105,7 @@ pub async fn add(
     caller: Caller<may::Scim>,
     State(door): State<Arc<Doorstep>>,
     headers: HeaderMap,
+    Asked(query): Asked<Query>,
     Body(resource): Body<Value>,
 ) -> Answer {
     let given = Given::read(&resource)?;
@@ -74,7 +119,8 @@ pub async fn add(
     door.directory
         .change_scim_group(caller.actor(), &id, &changes, door.now())
         .await?;
-    Ok(made(&read(&door, &id, true, &base(&headers)).await?))
+    let group = read(&door, &id, query.shows("members"), &base(&headers)).await?;
+    Ok(made(&group, &query))
 }
 
 /// Shows a group.
@@ -96,11 +142,14 @@ pub async fn replace(
     State(door): State<Arc<Doorstep>>,
     Named(id): Named<String>,
     headers: HeaderMap,
+    Asked(query): Asked<Query>,
     Body(resource): Body<Value>,
 ) -> Answer {
     let id = named(&id)?;
     find(&door, &id).await?;
-    write(&door, &caller, &id, Given::read(&resource)?, &base(&headers)).await
+    write(&door, &caller, &id, Given::read(&resource)?).await?;
+    let after = read(&door, &id, query.shows("members"), &base(&headers)).await?;
+    Ok(answer(StatusCode::OK, &query.trimmed(after)))
 }
 
 /// Changes a group.
@@ -109,16 +158,32 @@ pub async fn change(
     State(door): State<Arc<Doorstep>>,
     Named(id): Named<String>,
     headers: HeaderMap,
+    Asked(query): Asked<Query>,
     Body(patch): Body<Patch>,
 ) -> Answer {
     let id = named(&id)?;
     let base = base(&headers);
+    if let Some((joins, leaves)) = patch.joins_and_leaves()? {
+        let changes = GroupChanges {
+            join: joins.into_iter().map(user_named).collect::<Result<_, _>>()?,
+            // Who is not there needs not leave.
+            leave: leaves.into_iter().flat_map(user_named).collect(),
+            ..GroupChanges::default()
+        };
+        door.directory
+            .change_scim_group(caller.actor(), &id, &changes, door.now())
+            .await?;
+        let after = read(&door, &id, query.shows("members"), &base).await?;
+        return Ok(answer(StatusCode::OK, &query.trimmed(after)));
+    }
     let mut resource = read(&door, &id, true, &base).await?;
     patch.apply(&mut resource)?;
     if member(&resource, "id").and_then(Value::as_str) != Some(id.as_str()) {
         return Err(ScimError::unfit("mutability", "id cannot be changed"));
     }
-    write(&door, &caller, &id, Given::read(&resource)?, &base).await
+    write(&door, &caller, &id, Given::read(&resource)?).await?;
+    let after = read(&door, &id, query.shows("members"), &base).await?;
+    Ok(answer(StatusCode::OK, &query.trimmed(after)))
 }
 
 /// Removes a group that nobody is in.
@@ -161,7 +226,7 @@ impl Given {
         let logins = members.iter().map(|item| {
             let id = member(item, "value").and_then(Value::as_str);
             let id = id.ok_or_else(|| wrong("a member is an object with the id of a user as value"))?;
-            login_of(id).map_err(|_| wrong(&format!("there is no user {id}")))
+            user_named(id)
         });
         Ok(Self {
             name: name.ok_or_else(|| wrong("displayName is required"))?.to_owned(),
@@ -169,6 +234,12 @@ impl Given {
             members: logins.collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// Whose id a member's value is.
+fn user_named(id: &str) -> Result<Login, ScimError> {
+    let login = login_of(id).ok().filter(|login| user_id(login) == id);
+    login.ok_or_else(|| ScimError::unfit("invalidValue", format!("there is no user {id}")))
 }
 
 /// The id of a new firm: its external id where that can be one, else what its name reads like.
@@ -220,7 +291,12 @@ async fn read(door: &Doorstep, id: &FirmId, members: bool, base: &str) -> Result
 }
 
 /// Makes the difference between what is and what is said: nobody else joins or leaves by it.
-async fn write(door: &Doorstep, caller: &Caller<may::Scim>, id: &FirmId, given: Given, base: &str) -> Answer {
+async fn write(
+    door: &Doorstep,
+    caller: &Caller<may::Scim>,
+    id: &FirmId,
+    given: Given,
+) -> Result<(), ScimError> {
     let present = door.directory.scim_members(id).await?;
     let is: HashSet<String> = present.iter().map(|one| user_id(&one.login)).collect();
     let wanted: HashSet<String> = given.members.iter().map(user_id).collect();
@@ -239,5 +315,5 @@ async fn write(door: &Doorstep, caller: &Caller<may::Scim>, id: &FirmId, given: 
     door.directory
         .change_scim_group(caller.actor(), id, &changes, door.now())
         .await?;
-    Ok(answer(StatusCode::OK, &read(door, id, true, base).await?))
+    Ok(())
 }

@@ -6,14 +6,16 @@ mod error;
 mod filter;
 mod groups;
 mod list;
+mod narrow;
 mod patch;
 mod resource;
+mod root;
 mod users;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{any, get, post};
 
 pub use error::of_problems;
 
@@ -38,6 +40,11 @@ pub fn router() -> Router<Arc<Doorstep>> {
                 .patch(groups::change)
                 .delete(groups::remove),
         )
+        .route("/scim/v2/.search", post(root::search))
+        .route("/scim/v2/Users/.search", post(users::search))
+        .route("/scim/v2/Groups/.search", post(groups::search))
+        .route("/scim/v2/Bulk", any(discovery::not_offered))
+        .route("/scim/v2/Me", any(discovery::not_offered))
         .route("/scim/v2/ServiceProviderConfig", get(discovery::provider))
         .route("/scim/v2/ResourceTypes", get(discovery::resource_types))
         .route("/scim/v2/ResourceTypes/{id}", get(discovery::resource_type))

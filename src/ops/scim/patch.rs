@@ -1,6 +1,8 @@
 //! PATCH (RFC 7644 3.5.2), as the RFC has it and as the large identity providers send it: operations in any
 //! case, keys with dots, truth values as text, members removed by value.
 
+use std::collections::{BTreeMap, HashSet};
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -35,15 +37,38 @@ impl Patch {
     /// # Errors
     /// `invalidSyntax`, `invalidPath`, `noTarget`, `invalidValue`.
     pub fn apply(&self, resource: &mut Value) -> Result<(), ScimError> {
+        self.is_one()?;
+        for operation in &self.operations {
+            operation.apply(resource)?;
+        }
+        Ok(())
+    }
+
+    /// Who joins a group and who leaves it, by their ids, where nothing else is said: then its other members, who may
+    /// be many, need not be looked at.
+    pub fn joins_and_leaves(&self) -> Result<Option<(Vec<&str>, Vec<&str>)>, ScimError> {
+        self.is_one()?;
+        let mut members: BTreeMap<&str, bool> = BTreeMap::new();
+        for operation in &self.operations {
+            let Some((joins, ids)) = operation.members() else {
+                return Ok(None);
+            };
+            members.extend(ids.into_iter().map(|id| (id, joins)));
+        }
+        let who = |wanted: bool| {
+            let fitting = members.iter().filter(move |(_, joins)| **joins == wanted);
+            fitting.map(|(id, _)| *id).collect()
+        };
+        Ok(Some((who(true), who(false))))
+    }
+
+    fn is_one(&self) -> Result<(), ScimError> {
         let named = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
         if !self.schemas.iter().any(|schema| schema == named) || self.operations.len() > MOST {
             return Err(ScimError::unfit(
                 "invalidSyntax",
                 "a PATCH has the schema PatchOp and at most 1000 operations",
             ));
-        }
-        for operation in &self.operations {
-            operation.apply(resource)?;
         }
         Ok(())
     }
@@ -90,6 +115,33 @@ impl Target {
 }
 
 impl Operation {
+    /// Whose ids are added to a group's members (true) or taken out, where that is all that it says.
+    fn members(&self) -> Option<(bool, Vec<&str>)> {
+        let (path, joins) = (self.path.as_deref()?.trim(), self.op.eq_ignore_ascii_case("add"));
+        let value = self.value.as_ref();
+        if path.eq_ignore_ascii_case("members") && (joins || self.op.eq_ignore_ascii_case("remove")) {
+            let ids = match value? {
+                Value::Array(items) => items.iter().map(value_of).collect::<Option<Vec<_>>>()?,
+                one if joins => vec![value_of(one)?],
+                _ => return None,
+            };
+            return Some((joins, ids));
+        }
+        if !self.op.eq_ignore_ascii_case("remove") || value.is_some() {
+            return None;
+        }
+        // members[value eq "…"]
+        let start = path
+            .get(..8)
+            .filter(|start| start.eq_ignore_ascii_case("members["))?;
+        let filter = path.strip_prefix(start)?.strip_suffix(']')?;
+        let id = filter.trim().strip_prefix("value eq \"")?.strip_suffix('"')?;
+        let is_plain = id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        is_plain.then(|| (false, vec![id]))
+    }
+
     fn apply(&self, resource: &mut Value) -> Result<(), ScimError> {
         let op = self.op.to_ascii_lowercase();
         let value = self.value.as_ref();
@@ -121,8 +173,43 @@ fn no_value() -> ScimError {
 fn put(resource: &mut Value, target: &Target, value: &Value, add: bool) -> Result<(), ScimError> {
     let several = SEVERAL.iter().any(|name| name.eq_ignore_ascii_case(&target.name));
     let slot = slot(resource, &target.name)?;
+    let primary = slot
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|one| is_primary(one))
+        .cloned();
+    put_in(slot, target, several, value, add)?;
+    if let (Some(before), Value::Array(items)) = (primary, slot) {
+        give_up_primary(items, &before);
+    }
+    Ok(())
+}
+
+fn is_primary(item: &Value) -> bool {
+    let primary = member(item, "primary");
+    primary.is_some_and(|one| one == true || one.as_str().is_some_and(|one| one.eq_ignore_ascii_case("true")))
+}
+
+/// Where another one was made the primary one, the one before is none any more (RFC 7644 3.5.2).
+fn give_up_primary(items: &mut [Value], before: &Value) {
+    if items.iter().filter(|one| is_primary(one)).count() < 2 {
+        return;
+    }
+    for item in items.iter_mut().filter(|item| *item == before) {
+        item["primary"] = json!(false);
+    }
+}
+
+fn put_in(
+    slot: &mut Value,
+    target: &Target,
+    several: bool,
+    value: &Value,
+    add: bool,
+) -> Result<(), ScimError> {
     match (&target.which, &target.part) {
-        (Some(which), part) => put_within(slot, which, part.as_deref(), value),
+        (Some(which), part) => put_within(slot, target, which, part.as_deref(), value),
         (None, Some(part)) if several => {
             for item in list(slot) {
                 set(item, part, value.clone())?;
@@ -140,14 +227,10 @@ fn put(resource: &mut Value, target: &Target, value: &Value, add: bool) -> Resul
             if !add {
                 kept.clear();
             }
-            for item in given {
-                let same = |have: &Value| {
-                    have == &item || (value_of(have).is_some() && value_of(have) == value_of(&item))
-                };
-                if !kept.iter().any(same) {
-                    kept.push(item);
-                }
-            }
+            // By its value each is there once; a group has many.
+            let key = |item: &Value| value_of(item).map_or_else(|| item.to_string(), str::to_owned);
+            let mut there: HashSet<String> = kept.iter().map(key).collect();
+            kept.extend(given.into_iter().filter(|item| there.insert(key(item))));
             Ok(())
         }
         (None, None) => {
@@ -166,9 +249,16 @@ fn put(resource: &mut Value, target: &Target, value: &Value, add: bool) -> Resul
 }
 
 /// Changes the values that fit; where none does and the filter says what one would look like, makes it.
-fn put_within(slot: &mut Value, which: &Filter, part: Option<&str>, value: &Value) -> Result<(), ScimError> {
+fn put_within(
+    slot: &mut Value,
+    target: &Target,
+    which: &Filter,
+    part: Option<&str>,
+    value: &Value,
+) -> Result<(), ScimError> {
     let items = list(slot);
-    if !items.iter().any(|item| which.fits(item)) {
+    let fits = |item: &Value| which.fits_one(&target.name, item);
+    if !items.iter().any(fits) {
         let Filter::Compare(path, Op::Eq, wanted) = which else {
             return Err(ScimError::unfit("noTarget", "no value fits the path's filter"));
         };
@@ -179,7 +269,7 @@ fn put_within(slot: &mut Value, which: &Filter, part: Option<&str>, value: &Valu
         made.insert(name.clone(), wanted.clone());
         items.push(Value::Object(made));
     }
-    for item in items.iter_mut().filter(|item| which.fits(item)) {
+    for item in items.iter_mut().filter(|item| fits(item)) {
         match (part, value.as_object()) {
             (Some(part), _) => set(item, part, value.clone())?,
             (None, Some(given)) => {
@@ -196,16 +286,19 @@ fn put_within(slot: &mut Value, which: &Filter, part: Option<&str>, value: &Valu
 fn remove(resource: &mut Value, target: &Target, value: Option<&Value>) -> Result<(), ScimError> {
     let slot = slot(resource, &target.name)?;
     match (&target.which, &target.part) {
-        (Some(which), None) => list(slot).retain(|item| !which.fits(item)),
+        (Some(which), None) => list(slot).retain(|item| !which.fits_one(&target.name, item)),
         (Some(which), Some(part)) => {
-            for item in list(slot).iter_mut().filter(|item| which.fits(item)) {
+            for item in list(slot)
+                .iter_mut()
+                .filter(|item| which.fits_one(&target.name, item))
+            {
                 set(item, part, Value::Null)?;
             }
         }
         (None, Some(part)) => set(slot, part, Value::Null)?,
         (None, None) => match (value, slot.as_array_mut()) {
             (Some(Value::Array(given)), Some(items)) => {
-                let gone: Vec<&str> = given.iter().filter_map(value_of).collect();
+                let gone: HashSet<&str> = given.iter().filter_map(value_of).collect();
                 items.retain(|item| value_of(item).is_none_or(|value| !gone.contains(&value)));
             }
             _ => *slot = Value::Null,
@@ -345,6 +438,57 @@ mod tests {
             let after =
                 patched(&user, operations.clone()).unwrap_or_else(|error| panic!("{operations}: {error:?}"));
             assert_eq!(after.pointer(path), Some(&expected), "{operations}");
+        }
+    }
+
+    #[test]
+    fn who_joins_and_leaves_is_read_where_nothing_else_is_said() {
+        let two = json!([{"value": "YQ"}, {"value": "Yg", "display": "b"}]);
+        for (operations, expected) in [
+            (
+                json!([{"op": "Add", "path": "members", "value": two}]),
+                Some("YQ Yg - "),
+            ),
+            (
+                json!([{"op": "add", "path": "members", "value": two[0]}]),
+                Some("YQ - "),
+            ),
+            (
+                json!([{"op": "remove", "path": "members", "value": two}]),
+                Some(" - YQ Yg"),
+            ),
+            (
+                json!([{"op": "Remove", "path": "members[value eq \"YQ\"]"}]),
+                Some(" - YQ"),
+            ),
+            (
+                json!([{"op": "add", "path": "members", "value": two}, {"op": "remove", "path": "members", "value": [two[0]]}]),
+                Some("Yg - YQ"),
+            ),
+            (json!([{"op": "remove", "path": "members"}]), None),
+            (json!([{"op": "replace", "path": "members", "value": two}]), None),
+            (json!([{"op": "add", "value": {"members": two}}]), None),
+            (
+                json!([{"op": "remove", "path": "members[display eq \"YQ\"]"}]),
+                None,
+            ),
+            (
+                json!([{"op": "remove", "path": "members[value eq \"a\" or value eq \"b\"]"}]),
+                None,
+            ),
+            (
+                json!([{"op": "add", "path": "members", "value": [{"display": "b"}]}]),
+                None,
+            ),
+            (json!([{"op": "add", "path": "displayName", "value": "x"}]), None),
+        ] {
+            let patch: Patch = serde_json::from_value(json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations,
+            }))
+            .unwrap();
+            let read = patch.joins_and_leaves().unwrap();
+            let read = read.map(|(joins, leaves)| format!("{} - {}", joins.join(" "), leaves.join(" ")));
+            assert_eq!(read.as_deref(), expected, "{operations}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! `/scim/v2/Users`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -9,16 +10,19 @@ use serde_json::Value;
 
 use super::error::ScimError;
 use super::filter::member;
-use super::list::{Query, answer, base, made};
+use super::list::{Query, SortKey, SortOrder, Window, answer, base, made, sort};
+use super::narrow::{exactly, is, narrowed};
 use super::patch::Patch;
-use super::resource::{login_of, read_user, shown, user, user_id};
+use super::resource::{login_of, read_user, shown, speaks_of_names, user, user_id};
 use crate::access::Doorstep;
-use crate::directory::{ScimSearch, ScimUser};
-use crate::gate::Login;
+use crate::directory::{ScimSearch, ScimUser, ScimWhere};
 use crate::ops::input::{Asked, Body, Named};
 use crate::ops::scope::{Caller, may};
 
 type Answer = Result<Response, ScimError>;
+
+/// How many people are read at once where each is judged.
+const AT_ONCE: i64 = 1000;
 
 /// Lists users.
 pub async fn list(
@@ -27,41 +31,101 @@ pub async fn list(
     headers: HeaderMap,
     Asked(query): Asked<Query>,
 ) -> Answer {
-    let base = base(&headers);
-    let filter = query.filter()?;
+    let (total, page) = found(&door, &query, query.window(), &base(&headers)).await?;
+    Ok(query.page(total, page))
+}
+
+/// Lists users as a body asks.
+pub async fn search(
+    _: Caller<may::Scim>,
+    State(door): State<Arc<Doorstep>>,
+    headers: HeaderMap,
+    Body(query): Body<Query>,
+) -> Answer {
+    let query = query.searched()?;
+    let (total, page) = found(&door, &query, query.window(), &base(&headers)).await?;
+    Ok(query.page(total, page))
+}
+
+/// How many users fit, and those of them within the window. Where the directory can judge and sort, it reads only those.
+pub async fn found(
+    door: &Doorstep,
+    query: &Query,
+    window: Window,
+    base: &str,
+) -> Result<(i64, Vec<Value>), ScimError> {
+    let (filter, order) = (query.filter()?, query.sort()?);
+    let which = filter.as_ref().map(exactly);
+    let order_of_logins = match &order {
+        None => Some(SortOrder::Ascending),
+        Some((path, order)) => is(path, &["userName"]).then_some(*order),
+    };
+    if let (None | Some(Some(_)), Some(order)) = (&which, order_of_logins) {
+        let search = ScimSearch {
+            which: which.flatten(),
+            descending: order == SortOrder::Descending,
+            offset: window.offset,
+            limit: Some(window.count),
+            ..ScimSearch::default()
+        };
+        let total = door.directory.count_scim_users(search.which.as_ref()).await?;
+        let people = door.directory.scim_users(&search).await?;
+        return Ok((total, people.iter().map(|person| shown(person, base)).collect()));
+    }
+    let mut fitting = fitting(door, query, base).await?;
+    if let Some((_, order)) = order {
+        sort(&mut fitting, order);
+    }
+    let (total, page) = window.cut(fitting);
+    let names = page.into_iter().map(|(_, name)| name).collect();
+    Ok((total, named(door, names, base).await?))
+}
+
+/// By what those who fit are sorted, and their folded logins. Everybody who may fit is looked at, and nobody kept.
+pub async fn fitting(
+    door: &Doorstep,
+    query: &Query,
+    base: &str,
+) -> Result<Vec<(SortKey, String)>, ScimError> {
+    let (filter, order) = (query.filter()?, query.sort()?);
     let mut search = ScimSearch {
-        offset: query.offset(),
-        limit: Some(query.count()),
+        which: filter.as_ref().and_then(narrowed),
+        limit: Some(AT_ONCE),
         ..ScimSearch::default()
     };
-    let mut rest = None;
-    if let Some(filter) = filter {
-        if let Some(name) = filter.equals("userName") {
-            match Login::parse(name) {
-                Ok(login) => search.login = Some(login),
-                Err(_) => return Ok(query.page(0, Vec::new())),
+    let mut fitting = Vec::new();
+    loop {
+        let people = door.directory.scim_users(&search).await?;
+        let Some(last) = people.last() else {
+            return Ok(fitting);
+        };
+        search.after = Some(last.login.folded().to_owned());
+        for person in &people {
+            let resource = shown(person, base);
+            if filter.as_ref().is_none_or(|filter| filter.fits(&resource)) {
+                let key = match &order {
+                    Some((path, _)) => SortKey::of(&resource, path),
+                    None => SortKey::Missing,
+                };
+                fitting.push((key, person.login.folded().to_owned()));
             }
-        } else if let Some(id) = filter.equals("id") {
-            match login_of(id) {
-                Ok(login) if user_id(&login) == id => search.login = Some(login),
-                _ => return Ok(query.page(0, Vec::new())),
-            }
-        } else if let Some(id) = filter.equals("externalId") {
-            search.external_id = Some(id.to_owned());
-        } else {
-            search = ScimSearch::default();
-            rest = Some(filter);
         }
     }
-    let (total, people) = door.directory.scim_users(&search).await?;
-    let resources = people.iter().map(|person| shown(person, &base));
-    match rest {
-        None => Ok(query.page(total, resources.collect())),
-        Some(filter) => {
-            let (total, page) = query.cut(resources.filter(|one| filter.fits(one)).collect());
-            Ok(query.page(total, page))
-        }
-    }
+}
+
+/// The users of these folded logins, in this order; who was removed meanwhile is left out.
+pub async fn named(door: &Doorstep, names: Vec<String>, base: &str) -> Result<Vec<Value>, ScimError> {
+    let search = ScimSearch {
+        which: Some(ScimWhere::Among(names.clone())),
+        ..ScimSearch::default()
+    };
+    let people = door.directory.scim_users(&search).await?;
+    let mut people: HashMap<String, ScimUser> = people
+        .into_iter()
+        .map(|person| (person.login.folded().to_owned(), person))
+        .collect();
+    let people = names.iter().filter_map(|name| people.remove(name));
+    Ok(people.map(|person| shown(&person, base)).collect())
 }
 
 /// Adds a user, who waits for a group.
@@ -69,6 +133,7 @@ pub async fn add(
     caller: Caller<may::Scim>,
     State(door): State<Arc<Doorstep>>,
     headers: HeaderMap,
+    Asked(query): Asked<Query>,
     Body(resource): Body<Value>,
 ) -> Answer {
     let (login, profile) = read_user(&resource)?;
@@ -76,7 +141,7 @@ pub async fn add(
         .add_scim_user(caller.actor(), &login, &profile, door.now())
         .await?;
     let person = find(&door, &user_id(&login)).await?;
-    Ok(made(&shown(&person, &base(&headers))))
+    Ok(made(&shown(&person, &base(&headers)), &query))
 }
 
 /// Shows a user.
@@ -100,10 +165,16 @@ pub async fn replace(
     State(door): State<Arc<Doorstep>>,
     Named(id): Named<String>,
     headers: HeaderMap,
+    Asked(query): Asked<Query>,
     Body(resource): Body<Value>,
 ) -> Answer {
     let person = find(&door, &id).await?;
-    write(&door, &caller, &person, &resource, &headers).await
+    write(&door, &caller, &person, &resource).await?;
+    let after = find(&door, &id).await?;
+    Ok(answer(
+        StatusCode::OK,
+        &query.trimmed(shown(&after, &base(&headers))),
+    ))
 }
 
 /// Changes a user.
@@ -112,14 +183,22 @@ pub async fn change(
     State(door): State<Arc<Doorstep>>,
     Named(id): Named<String>,
     headers: HeaderMap,
+    Asked(query): Asked<Query>,
     Body(patch): Body<Patch>,
 ) -> Answer {
     let person = find(&door, &id).await?;
     let before = user(&person, "");
     let mut resource = before.clone();
     patch.apply(&mut resource)?;
-    follow_name(&before, &mut resource);
-    write(&door, &caller, &person, &resource, &headers).await
+    if !speaks_of_names(&person) {
+        follow_name(&before, &mut resource);
+    }
+    write(&door, &caller, &person, &resource).await?;
+    let after = find(&door, &id).await?;
+    Ok(answer(
+        StatusCode::OK,
+        &query.trimmed(shown(&after, &base(&headers))),
+    ))
 }
 
 /// Removes a user.
@@ -149,8 +228,7 @@ async fn write(
     caller: &Caller<may::Scim>,
     person: &ScimUser,
     resource: &Value,
-    headers: &HeaderMap,
-) -> Answer {
+) -> Result<(), ScimError> {
     let (login, mut profile) = read_user(resource)?;
     // What an identity provider does not speak of it does not change: neither lets somebody in again nor
     // takes a role.
@@ -169,11 +247,10 @@ async fn write(
     door.directory
         .replace_scim_user(caller.actor(), &person.login, &profile, door.now())
         .await?;
-    let after = find(door, &user_id(&person.login)).await?;
-    Ok(answer(StatusCode::OK, &shown(&after, &base(headers))))
+    Ok(())
 }
 
-/// A name that was patched in its parts only is put together anew, instead of the old display name winning.
+/// Where doorstep put the names together, and the name is patched in its parts only, it is put together anew.
 fn follow_name(before: &Value, after: &mut Value) {
     if before["name"] == after["name"] || before["displayName"] != after["displayName"] {
         return;

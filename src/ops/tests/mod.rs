@@ -6,5 +6,7 @@ mod owned;
 mod people;
 mod refusals;
 mod scim;
+mod scim_search;
+mod scim_shapes;
 mod twice;
 pub(crate) mod world;
