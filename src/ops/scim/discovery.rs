@@ -121,10 +121,10 @@ fn schema_list() -> Vec<Value> {
         attribute["caseExact"] = json!(true);
         attribute
     };
-    let valued = |name: &str, kind: &str| {
+    let valued = |name: &str, kinds: &[&str]| {
         let parts = vec![
             plain("value"),
-            one_of("type", "readWrite", &[kind]),
+            one_of("type", "readWrite", kinds),
             truth("primary"),
         ];
         several(name, "readWrite", parts)
@@ -143,12 +143,16 @@ fn schema_list() -> Vec<Value> {
             "mutability": "readWrite", "returned": "default",
             "description": "false as well while the user is in no group",
         }),
-        valued("emails", "work"),
-        valued("phoneNumbers", "mobile"),
+        valued("emails", &["work", "home", "other"]),
+        valued("phoneNumbers", &["mobile", "work", "home", "other"]),
         several(
             "roles",
             "readWrite",
-            vec![one_of("value", "readWrite", &["tech", "admin"]), truth("primary")],
+            vec![
+                one_of("value", "readWrite", &["tech", "admin"]),
+                plain("type"),
+                truth("primary"),
+            ],
         ),
         several(
             "groups",

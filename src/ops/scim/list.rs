@@ -1,7 +1,8 @@
 //! Lists and searches (RFC 7644 3.4.2, 3.4.3), and which attributes an answer shows (3.9).
 
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::header::{CONTENT_TYPE, HOST, LOCATION};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde::de::Deserializer;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::error::{SCIM_JSON, ScimError};
 use super::filter::{Filter, attribute, first};
+use crate::ops::input::{Asked, Body};
 
 /// Resources of a page when none is asked for, and at most.
 const PAGE: i64 = 100;
@@ -67,21 +69,6 @@ fn paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Vec<St
 }
 
 impl Query {
-    /// The query in the body of a search (RFC 7644 3.4.3).
-    ///
-    /// # Errors
-    /// `invalidSyntax` where the body is no search.
-    pub fn searched(self) -> Result<Self, ScimError> {
-        let named = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
-        match self.schemas.iter().any(|schema| schema == named) {
-            true => Ok(self),
-            false => Err(ScimError::unfit(
-                "invalidSyntax",
-                "a search has the schema SearchRequest",
-            )),
-        }
-    }
-
     /// The filter, if any.
     pub fn filter(&self) -> Result<Option<Filter>, ScimError> {
         self.filter.as_deref().map(Filter::parse).transpose()
@@ -168,6 +155,30 @@ impl Query {
         Window {
             offset: self.offset(),
             count: self.count(),
+        }
+    }
+}
+
+/// What a list is asked for: in the address of a GET, or in the body of a POST (RFC 7644 3.4.3).
+pub struct Sought(pub Query);
+
+impl<S: Send + Sync> FromRequest<S> for Sought {
+    type Rejection = ScimError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ScimError> {
+        if request.method() != Method::POST {
+            let (mut parts, _) = request.into_parts();
+            let Asked(query) = Asked::from_request_parts(&mut parts, state).await?;
+            return Ok(Self(query));
+        }
+        let Body(query): Body<Query> = Body::from_request(request, state).await?;
+        let named = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+        match query.schemas.iter().any(|schema| schema == named) {
+            true => Ok(Self(query)),
+            false => Err(ScimError::unfit(
+                "invalidSyntax",
+                "a search has the schema SearchRequest",
+            )),
         }
     }
 }

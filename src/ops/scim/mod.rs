@@ -41,8 +41,8 @@ pub fn router() -> Router<Arc<Doorstep>> {
                 .delete(groups::remove),
         )
         .route("/scim/v2/.search", post(root::search))
-        .route("/scim/v2/Users/.search", post(users::search))
-        .route("/scim/v2/Groups/.search", post(groups::search))
+        .route("/scim/v2/Users/.search", post(users::list))
+        .route("/scim/v2/Groups/.search", post(groups::list))
         .route("/scim/v2/Bulk", any(discovery::not_offered))
         .route("/scim/v2/Me", any(discovery::not_offered))
         .route("/scim/v2/ServiceProviderConfig", get(discovery::provider))

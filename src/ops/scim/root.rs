@@ -8,10 +8,9 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::error::ScimError;
-use super::list::{Query, SortKey, base, sort};
+use super::list::{SortKey, Sought, base, sort};
 use super::{groups, users};
 use crate::access::Doorstep;
-use crate::ops::input::Body;
 use crate::ops::scope::{Caller, may};
 
 enum Hit {
@@ -25,9 +24,8 @@ pub async fn search(
     _: Caller<may::Scim>,
     State(door): State<Arc<Doorstep>>,
     headers: HeaderMap,
-    Body(query): Body<Query>,
+    Sought(query): Sought,
 ) -> Result<Response, ScimError> {
-    let query = query.searched()?;
     let base = base(&headers);
     let Some((_, order)) = query.sort()? else {
         let window = query.window();

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::error::ScimError;
 use super::filter::member;
-use super::list::{Query, SortKey, SortOrder, Window, answer, base, made, sort};
+use super::list::{Query, SortKey, SortOrder, Sought, Window, answer, base, made, sort};
 use super::narrow::{exactly, is, narrowed};
 use super::patch::Patch;
 use super::resource::{login_of, read_user, shown, speaks_of_names, user, user_id};
@@ -29,20 +29,8 @@ pub async fn list(
     _: Caller<may::Scim>,
     State(door): State<Arc<Doorstep>>,
     headers: HeaderMap,
-    Asked(query): Asked<Query>,
+    Sought(query): Sought,
 ) -> Answer {
-    let (total, page) = found(&door, &query, query.window(), &base(&headers)).await?;
-    Ok(query.page(total, page))
-}
-
-/// Lists users as a body asks.
-pub async fn search(
-    _: Caller<may::Scim>,
-    State(door): State<Arc<Doorstep>>,
-    headers: HeaderMap,
-    Body(query): Body<Query>,
-) -> Answer {
-    let query = query.searched()?;
     let (total, page) = found(&door, &query, query.window(), &base(&headers)).await?;
     Ok(query.page(total, page))
 }
