@@ -11,7 +11,7 @@ use pingora::{Error, ErrorType, Result};
 
 use super::hygiene::{HeadSize, check_raw_head};
 use super::{answer, own};
-use crate::ops::{BODY_LIMIT, Peer};
+use crate::ops::{BODY_LIMIT, Peer, refusal};
 
 /// How long a request's body may take.
 const BODY_TIME: Duration = Duration::from_secs(20);
@@ -34,7 +34,12 @@ impl ProxyHttp for OpsHooks {
                 if let Some(peer) = peer {
                     known.insert(Peer(peer.ip()));
                 }
-                own::serve_knowing(session, &self.0, known, BODY_LIMIT, BODY_TIME).await?;
+                let served = own::serve_knowing(session, &self.0, known, BODY_LIMIT, BODY_TIME).await?;
+                if let Err(refused) = served {
+                    let (status, words) = refused.said();
+                    session.set_keepalive(None);
+                    answer::write(session, refusal(status, words)).await?;
+                }
             }
             Err(unclean) => answer::refuse(session, unclean).await?,
         }

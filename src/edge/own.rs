@@ -67,9 +67,17 @@ pub async fn read_body(
 /// # Errors
 /// Where the client is gone.
 pub async fn refuse_body(session: &mut Session, refused: BodyRefused) -> pingora::Result<()> {
-    match refused {
-        BodyRefused::TooLarge => answer::plain(session, 413, "the body of the request is too large").await,
-        BodyRefused::TooSlow => answer::plain(session, 408, "the body of the request took too long").await,
+    let (status, words) = refused.said();
+    answer::plain(session, status, words).await
+}
+
+impl BodyRefused {
+    /// The status, and what is said of it.
+    pub fn said(self) -> (u16, &'static str) {
+        match self {
+            Self::TooLarge => (413, "the body of the request is too large"),
+            Self::TooSlow => (408, "the body of the request took too long"),
+        }
     }
 }
 
@@ -89,33 +97,38 @@ pub async fn serve(
     // 8 MiB over a slow line take longer than a form: an admin's import only.
     let time = if limit > BODY_LIMIT { time * 9 } else { time };
     known.insert(visitor);
-    serve_knowing(session, router, known, limit, time).await
+    match serve_knowing(session, router, known, limit, time).await? {
+        Ok(()) => Ok(()),
+        Err(refused) => refuse_body(session, refused).await,
+    }
 }
 
 /// Serves a request by a router that is told what is `known` of it.
 ///
 /// # Errors
-/// Where the client is gone.
+/// Where the client is gone; the inner error where the body was not read, and nothing is answered yet.
 pub async fn serve_knowing(
     session: &mut Session,
     router: &axum::Router,
     known: Extensions,
     body_limit: usize,
     body_time: Duration,
-) -> pingora::Result<()> {
+) -> pingora::Result<Result<(), BodyRefused>> {
     let body = match read_body(session, body_limit, body_time).await? {
         Ok(body) => body,
-        Err(refused) => return refuse_body(session, refused).await,
+        Err(refused) => return Ok(Err(refused)),
     };
     let Some(mut request) = to_request(session, body) else {
-        return answer::plain(session, 400, "the target is not a path").await;
+        answer::plain(session, 400, "the target is not a path").await?;
+        return Ok(Ok(()));
     };
     request.extensions_mut().extend(known);
     let response = match router.clone().oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     };
-    write_streaming(session, response).await
+    write_streaming(session, response).await?;
+    Ok(Ok(()))
 }
 
 fn to_request(session: &Session, body: Bytes) -> Option<Request<Body>> {

@@ -36,6 +36,7 @@ use axum::routing::{get, post, put};
 
 pub use input::BODY_LIMIT;
 pub use metrics::Metrics;
+pub use problem::refusal;
 pub use token::{Peer, Token};
 
 use crate::access::Doorstep;

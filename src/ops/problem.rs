@@ -1,9 +1,9 @@
 //! Errors of the API (RFC 9457).
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
-use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Response as HttpResponse, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -123,6 +123,24 @@ impl IntoResponse for Problem {
         }
         response
     }
+}
+
+/// The answer to a request whose body never came to the router; the connection closes.
+pub fn refusal(status: u16, detail: &str) -> HttpResponse<Bytes> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    let problem = Problem::new(status, detail);
+    let mut response = HttpResponse::new(Bytes::from(serde_json::to_vec(&problem).unwrap_or_default()));
+    *response.status_mut() = status;
+    for (name, value) in [
+        (CONTENT_TYPE, PROBLEM_JSON),
+        (CACHE_CONTROL, "no-store"),
+        (CONNECTION, "close"),
+    ] {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 /// Makes a problem of what the router itself refuses: 404, 405, and bodies and parameters that it cannot read.

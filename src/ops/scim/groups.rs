@@ -151,11 +151,15 @@ pub async fn change(
 ) -> Answer {
     let id = named(&id)?;
     let base = base(&headers);
-    if let Some((joins, leaves)) = patch.joins_and_leaves()? {
+    if let Some(moves) = patch.joins_and_leaves()? {
         let changes = GroupChanges {
-            join: joins.into_iter().map(user_named).collect::<Result<_, _>>()?,
+            join: moves
+                .joins
+                .into_iter()
+                .map(user_named)
+                .collect::<Result<_, _>>()?,
             // Who is not there needs not leave.
-            leave: leaves.into_iter().flat_map(user_named).collect(),
+            leave: moves.leaves.into_iter().flat_map(user_named).collect(),
             ..GroupChanges::default()
         };
         door.directory

@@ -23,6 +23,15 @@ pub struct Patch {
     operations: Vec<Operation>,
 }
 
+/// Who joins a group, and who leaves it, by their ids.
+#[derive(Debug)]
+pub struct Moves<'a> {
+    /// They join.
+    pub joins: Vec<&'a str>,
+    /// They leave.
+    pub leaves: Vec<&'a str>,
+}
+
 /// One operation.
 #[derive(Deserialize)]
 struct Operation {
@@ -44,9 +53,9 @@ impl Patch {
         Ok(())
     }
 
-    /// Who joins a group and who leaves it, by their ids, where nothing else is said: then its other members, who may
-    /// be many, need not be looked at.
-    pub fn joins_and_leaves(&self) -> Result<Option<(Vec<&str>, Vec<&str>)>, ScimError> {
+    /// Who joins and who leaves, where nothing else is said: then the group's other members, who may be many, need
+    /// not be looked at.
+    pub fn joins_and_leaves(&self) -> Result<Option<Moves<'_>>, ScimError> {
         self.is_one()?;
         let mut members: BTreeMap<&str, bool> = BTreeMap::new();
         for operation in &self.operations {
@@ -59,7 +68,10 @@ impl Patch {
             let fitting = members.iter().filter(move |(_, joins)| **joins == wanted);
             fitting.map(|(id, _)| *id).collect()
         };
-        Ok(Some((who(true), who(false))))
+        Ok(Some(Moves {
+            joins: who(true),
+            leaves: who(false),
+        }))
     }
 
     fn is_one(&self) -> Result<(), ScimError> {
@@ -487,7 +499,7 @@ mod tests {
             }))
             .unwrap();
             let read = patch.joins_and_leaves().unwrap();
-            let read = read.map(|(joins, leaves)| format!("{} - {}", joins.join(" "), leaves.join(" ")));
+            let read = read.map(|moves| format!("{} - {}", moves.joins.join(" "), moves.leaves.join(" ")));
             assert_eq!(read.as_deref(), expected, "{operations}");
         }
     }

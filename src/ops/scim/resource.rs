@@ -66,6 +66,9 @@ pub fn speaks_of_names(user: &ScimUser) -> bool {
     Spoken::of(user).is_some_and(|spoken| same_names(&spoken.profile, &user.profile))
 }
 
+/// Whether two mean the same.
+type Alike = fn(&ScimProfile, &ScimProfile) -> bool;
+
 /// What an identity provider said, and what it meant.
 struct Spoken {
     said: Value,
@@ -78,7 +81,7 @@ fn same_names(a: &ScimProfile, b: &ScimProfile) -> bool {
 
 impl Spoken {
     /// What is said together, and whether it means what is known now.
-    const PARTS: [(&[&str], fn(&ScimProfile, &ScimProfile) -> bool); 4] = [
+    const PARTS: [(&[&str], Alike); 4] = [
         (&["name", "displayName"], same_names),
         (&["emails"], |a, b| a.email == b.email),
         (&["phoneNumbers"], |a, b| a.phone == b.phone),

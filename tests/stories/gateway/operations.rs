@@ -132,6 +132,29 @@ async fn health_and_metrics_stand_on_the_ops_address_only() {
     assert!(world.portal.seen().is_empty());
 }
 
+/// What does not even come to the router is refused in the words of all other refusals.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_beyond_the_bound_is_a_problem_on_the_ops_address() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let world = World::new(StoreKind::Memory).await;
+    let mut stream = tokio::net::TcpStream::connect(world.gateway.ops).await.unwrap();
+    let head = "POST /v1/firms HTTP/1.1\r\nHost: ops\r\nContent-Type: application/json\r\nContent-Length: 2000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer))
+        .await
+        .unwrap()
+        .unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let lower = answer.to_lowercase();
+    assert!(
+        lower.contains("content-type: application/problem+json"),
+        "{answer}"
+    );
+    assert!(answer.contains(r#""status":413"#), "{answer}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readiness_falls_while_the_store_is_away() {
     let mut world = World::new(StoreKind::Redis).await;
