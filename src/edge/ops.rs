@@ -39,6 +39,7 @@ impl ProxyHttp for OpsHooks {
                     let (status, words) = refused.said();
                     session.set_keepalive(None);
                     answer::write(session, refusal(status, words)).await?;
+                    own::let_finish(session, refused).await;
                 }
             }
             Err(unclean) => answer::refuse(session, unclean).await?,

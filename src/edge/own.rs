@@ -17,6 +17,11 @@ use crate::access::Visitor;
 /// The longest body of a request to an own page.
 const BODY_LIMIT: usize = 64 * 1024;
 
+/// For how long, and how much, is read on after a refusal.
+const LINGER: Duration = Duration::from_secs(5);
+/// See [`LINGER`].
+const LINGER_LENGTH: usize = 32 << 20;
+
 /// Why a request's body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyRefused {
@@ -68,7 +73,28 @@ pub async fn read_body(
 /// Where the client is gone.
 pub async fn refuse_body(session: &mut Session, refused: BodyRefused) -> pingora::Result<()> {
     let (status, words) = refused.said();
-    answer::plain(session, status, words).await
+    answer::plain(session, status, words).await?;
+    let_finish(session, refused).await;
+    Ok(())
+}
+
+/// Reads on for a while after a body was refused for its length, and keeps nothing: a connection that is closed at
+/// once is reset under a client that is still sending, which then never sees the answer (RFC 9112 9.6).
+pub async fn let_finish(session: &mut Session, refused: BodyRefused) {
+    if refused == BodyRefused::TooSlow {
+        return;
+    }
+    let rest = async {
+        let mut read = 0;
+        while let Ok(Some(chunk)) = session.downstream_session.read_request_body().await {
+            read += chunk.len();
+            if read > LINGER_LENGTH {
+                return;
+            }
+        }
+    };
+    // Whether it finished or not, the connection closes.
+    let _ = tokio::time::timeout(LINGER, rest).await;
 }
 
 impl BodyRefused {

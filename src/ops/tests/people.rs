@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::world::{Sent, World};
+use super::world::{ALL, Sent, World};
 
 #[tokio::test]
 async fn employees_are_made_found_changed_and_removed() {
@@ -229,6 +229,31 @@ async fn i14_recovery_codes_are_listed_as_one_factor_and_removed_as_one() {
     world.ask("DELETE", at, None).await.is(204);
     assert_eq!(world.get(at).await["items"], json!([]));
     assert_eq!(directory.recovery_codes_left(&anna).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn who_changed_since_is_not_removed_and_no_cache_keeps_an_answer() {
+    let world = World::new().await;
+    world.firm("corp-a", &[("anna", ""), ("ben", "")]).await;
+    let shown = world.ask("GET", "/v1/employees/anna", None).await.is(200);
+    assert_eq!(shown.header("cache-control"), "no-store");
+    let etag = shown.header("etag").to_owned();
+    let remove = |login: &str, etag: &str| {
+        let sent = Sent::to("DELETE", &format!("/v1/employees/{login}")).by(ALL);
+        world.send(sent.with("if-match", etag))
+    };
+    let changes = json!({"name": "Anna B"});
+    world
+        .ask("PATCH", "/v1/employees/anna", Some(changes))
+        .await
+        .is(200);
+    remove("anna", &etag).await.is(412);
+    let now = world.ask("GET", "/v1/employees/anna", None).await.is(200);
+    let etag = now.header("etag").to_owned();
+    remove("anna", &format!("W/{etag}")).await.is(412);
+    remove("anna", &format!("\"x\", {etag}")).await.is(204);
+    remove("anna", &etag).await.is(404);
+    remove("ben", "*").await.is(204);
 }
 
 #[tokio::test]

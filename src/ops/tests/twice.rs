@@ -93,3 +93,16 @@ async fn i9_what_could_not_be_answered_is_not_kept() {
     world.lose("kept_answers").await;
     world.send(keyed("/v1/firms", "k3", &body)).await.is(503);
 }
+
+#[tokio::test]
+async fn what_was_refused_for_its_kind_of_body_may_come_again() {
+    let world = World::new().await;
+    let body = json!({"id": "corp-a", "name": "Corp A"}).to_string();
+    let sent = |kind: &str| {
+        let sent = Sent::to("POST", "/v1/firms").by(ALL).text(&body);
+        world.send(sent.with("content-type", kind).with("idempotency-key", "k"))
+    };
+    sent("text/plain").await.is(415);
+    let made = sent("application/json").await.is(201);
+    assert_eq!(made.header("idempotency-replayed"), "");
+}
