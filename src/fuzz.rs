@@ -83,7 +83,11 @@ fn served(path: &str) -> String {
             other => stack.push(other),
         }
     }
-    let slash = if text.ends_with('/') && !stack.is_empty() { "/" } else { "" };
+    let slash = if text.ends_with('/') && !stack.is_empty() {
+        "/"
+    } else {
+        ""
+    };
     format!("/{}{slash}", stack.join("/"))
 }
 
