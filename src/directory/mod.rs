@@ -57,6 +57,7 @@ mod standing;
 mod sweep;
 mod trail;
 mod two_factor;
+mod undo;
 mod unknown;
 mod vendor_pushes;
 
@@ -81,6 +82,7 @@ pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSo
 pub use scim::{ScimProfile, ScimSearch, ScimUser};
 pub use scim_groups::{GroupChanges, ScimMember};
 pub use trail::TrailFilter;
+pub use undo::{Profile, ProfileChange, Undone};
 pub use vendor_pushes::VendorPush;
 
 use crate::secret::KeyRing;
