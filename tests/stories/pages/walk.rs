@@ -73,6 +73,80 @@ async fn verify(window: &Chromium, token: &str) {
         .await;
 }
 
+/// What a browser brings to the desk that tests in process do not see: searching as one types, a number looked at as it
+/// is typed, a file looked over and imported with its progress shown, and taking back what was saved.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chromium_an_admin_searches_imports_saves_and_takes_it_back() {
+    let mut world = World::new(StoreKind::Memory).await;
+    world.gateway.ok(&["employee", "set", ANNA, "--role", "admin"]);
+    world
+        .gateway
+        .ok(&["firm", "set", "acme", "logins=*@acme.example"]);
+    let at = |path: &str| format!("{}/.doorstep/admin/{path}", world.gateway.origin);
+    let (import, table, ben) = (
+        at("import"),
+        at("employees"),
+        at(&format!("employee?login={BEN}")),
+    );
+    let sheet = world.gateway.file("people.csv");
+    let mut lines = String::from("login,name,phone,role\n");
+    for number in 0..60 {
+        lines.push_str(&format!("t{number:02}@acme.example,Tech {number:02},,tech\n"));
+    }
+    std::fs::write(&sheet, lines).unwrap();
+
+    let admin = Chromium::open().await;
+    password(&world, &admin, ANNA).await;
+    verify(&admin, &world.anna.fresh().await).await;
+    admin.go(&import).await;
+    // A file field cannot be emptied as others are: it is only typed into.
+    admin.choose("input[type=file]", sheet.to_str().unwrap()).await;
+    admin.click("form:last-of-type .choice button").await;
+    admin.until_shown("60 employees can be imported").await;
+    admin.fill(TOKEN, &world.anna.fresh().await).await;
+    admin.click("form .choice button").await;
+    admin.until_shown("Imported.").await;
+    admin.until_shown("1–50 of 63").await;
+
+    // The field keeps the focus, and what was typed, while the table changes under it.
+    admin.go(&format!("{table}?sort=-login")).await;
+    admin.fill("#q", "tech 5").await;
+    admin.until_shown("1–10 of 10").await;
+    let state = "return [document.activeElement.id, document.activeElement.value, location.search];";
+    let state = admin.script(state).await;
+    assert_eq!((&state[0], &state[1]), (&json!("q"), &json!("tech 5")));
+    assert!(state[2].as_str().unwrap().contains("sort=-login"), "{state}");
+    let sorted = "return [...document.querySelectorAll('th[aria-sort]')].map((th) => [th.textContent.trim(), th.ariaSort]);";
+    assert_eq!(admin.script(sorted).await, json!([["Login ▼", "descending"]]));
+    admin.go(&format!("{table}?q=tech&state=no_phone")).await;
+    admin.click("a[rel=next]").await;
+    admin.until_shown("51–60 of 60").await;
+    let address = admin.url().await;
+    assert!(
+        address.contains("q=tech") && address.contains("state=no_phone"),
+        "{address}"
+    );
+
+    admin.go(&ben).await;
+    admin.fill("[data-phone]", "+1 999").await;
+    admin.until_shown("The number is").await;
+    admin.fill("[data-phone]", "+44 7400 123456").await;
+    admin.until_shown("United Kingdom. This number will do.").await;
+    admin.fill("#name", "Ben Bell").await;
+    admin.fill(TOKEN, &world.anna.fresh().await).await;
+    admin.click(".grid form .choice button").await;
+    admin.until_shown("Saved.").await;
+    admin.click(".box.good a").await;
+    admin.until_shown("Undo the change of this profile?").await;
+    admin.until_shown("+44 ••• ••• 3456").await;
+    admin.fill(TOKEN, &world.anna.fresh().await).await;
+    admin.click("form .choice button").await;
+    admin.until_shown("Undone: it is as it was before.").await;
+    let after = world.gateway.json(&["employee", "show", BEN]);
+    assert_eq!(after["phone"], BEN_PHONE, "{after}");
+    admin.close().await;
+}
+
 /// All that is known of the other firm, as ops see it.
 fn theirs(world: &World) -> Value {
     let gateway = &world.gateway;

@@ -157,6 +157,16 @@ impl Chromium {
         assert!(typed.is_null(), "{css}: {typed}");
     }
 
+    /// Chooses a file.
+    pub async fn choose(&self, css: &str, path: &str) {
+        let element = self.element(css).await;
+        let path = json!({"text": path});
+        let chosen = self
+            .call(Method::POST, &format!("/element/{element}/value"), path)
+            .await;
+        assert!(chosen.is_null(), "{css}: {chosen}");
+    }
+
     /// Clicks.
     pub async fn click(&self, css: &str) {
         let element = self.element(css).await;
