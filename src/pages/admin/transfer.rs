@@ -47,6 +47,8 @@ struct Preview {
     rows: usize,
     bad: Vec<BadLine>,
     more_bad: usize,
+    /// On so many lines.
+    bad_lines: usize,
     first: Vec<(String, String, String, &'static str)>,
     /// The file again, escaped, for the form that imports it.
     html: String,
@@ -267,9 +269,12 @@ async fn preview(
         (row.login.to_string(), row.name.clone(), phone, row.role.as_str())
     };
     let LookedOver { sheet, html } = looked;
+    let mut bad_lines: Vec<u64> = sheet.bad.iter().map(|(line, _)| *line).collect();
+    bad_lines.dedup();
     Ok(Preview {
         rows: sheet.rows.len(),
         more_bad: sheet.bad.len().saturating_sub(SHOWN),
+        bad_lines: bad_lines.len(),
         bad: sheet.bad.iter().take(SHOWN).cloned().collect(),
         first: sheet.rows.iter().take(10).map(row).collect(),
         html,
