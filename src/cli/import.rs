@@ -1,6 +1,5 @@
 //! `doorstep employee import` and `export`: CSV, columns by header, all or nothing, every bad line named.
 
-use std::collections::HashSet;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 use std::sync::Mutex;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 use super::context::{Context, ops};
 use super::employee::to_json;
 use super::failure::Failure;
-use crate::directory::{Directory, EmployeeFilter, ImportRefused, Phone};
+use crate::directory::{EmployeeFilter, ImportRefused, Phone};
 use crate::gate::FirmId;
 use crate::views::sheet::{BadLine, COLUMNS, Sheet};
 
@@ -22,7 +21,7 @@ const LONG: usize = 500;
 /// Adds employees from a file, all or none.
 pub(super) async fn import(context: &Context, file: &Path) -> Result<(), Failure> {
     let bytes = read(file)?;
-    let sheet = Sheet::read(&bytes).map_err(|(line, what)| {
+    let mut sheet = Sheet::read(&bytes).map_err(|(line, what)| {
         Failure::Refused(format!("{}:{line}: {what}. Nothing was imported", file.display()))
     })?;
     let (_, directory) = context.directory().await?;
@@ -35,14 +34,12 @@ pub(super) async fn import(context: &Context, file: &Path) -> Result<(), Failure
         match done {
             Ok(()) => Vec::new(),
             Err(ImportRefused::Unknown(unknown)) => return Err(unknown.into()),
-            Err(ImportRefused::Rows(rows)) => rows
-                .into_iter()
-                .map(|(index, why)| (sheet.lines.get(index).copied().unwrap_or(0), why))
-                .collect(),
+            Err(ImportRefused::Rows(rows)) => sheet.by_line(rows),
         }
     } else {
-        let mut bad = sheet.misfits(&directory).await?;
-        bad.extend(sheet.bad);
+        // It is not even tried: so that all bad lines are told at once, the directory's are asked for.
+        let mut bad = sheet.by_line(directory.import_misfits(&sheet.rows).await?);
+        bad.append(&mut sheet.bad);
         bad
     };
     finish(context, file, sheet.rows.len(), bad)
@@ -88,36 +85,6 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
         std::fs::read(file)
     };
     read.map_err(|error| Failure::Refused(format!("{} cannot be read: {error}", file.display())))
-}
-
-impl Sheet {
-    /// What the directory would refuse, where the file is not even tried because other lines are bad: so that
-    /// all of them are told at once.
-    async fn misfits(&self, directory: &Directory) -> Result<Vec<BadLine>, Failure> {
-        let firms: HashSet<FirmId> = directory.firms().await?.into_iter().map(|firm| firm.id).collect();
-        let people = directory.employees(&EmployeeFilter::default()).await?;
-        let taken: HashSet<String> = people
-            .iter()
-            .flat_map(|person| std::iter::once(&person.standing.login).chain(&person.aliases))
-            .map(|login| login.folded().to_owned())
-            .collect();
-        let mut bad = Vec::new();
-        for (row, line) in self.rows.iter().zip(&self.lines) {
-            if !firms.contains(&row.firm) {
-                bad.push((*line, format!("there is no firm {}", row.firm)));
-            }
-            if taken.contains(row.login.folded()) {
-                bad.push((
-                    *line,
-                    format!(
-                        "there is already an employee with the login or alias {}",
-                        row.login
-                    ),
-                ));
-            }
-        }
-        Ok(bad)
-    }
 }
 
 /// A bar on a terminal, a line every few seconds elsewhere; nothing for short files.

@@ -1,6 +1,6 @@
 //! A change: one transaction under the one write lock, with what it touched and its audit rows.
 
-use sqlx::{Any, AnyConnection, Row as _, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Row as _, Transaction};
 
 use super::audit::{Link, Tail};
 use super::{AuditEvent, ChangeRefused, Directory, DirectoryUnknown};
@@ -48,7 +48,12 @@ impl Directory {
     /// Begins a change. The first statement raises the counter: on SQLite it takes the write lock at once, on
     /// PostgreSQL it makes all changes commit in the order of their counters.
     pub(super) async fn change(&self, now: Timestamp) -> Result<Change, DirectoryUnknown> {
-        let mut tx = self.0.writes.begin().await?;
+        self.change_on(&self.0.writes, now).await
+    }
+
+    /// As [`Self::change`], on a connection of one's own.
+    pub(super) async fn change_on(&self, pool: &AnyPool, now: Timestamp) -> Result<Change, DirectoryUnknown> {
+        let mut tx = pool.begin().await?;
         let meta = sqlx::query(
             "UPDATE meta SET counter = counter + 1 WHERE one = 1 RETURNING counter, audit_seq, audit_hash",
         )

@@ -191,6 +191,19 @@ impl Change {
         name: &str,
         policy: Policy,
     ) -> Result<Firm, ChangeRefused> {
+        self.write_firm_saying(actor, before, name, policy, json!({}))
+            .await
+    }
+
+    /// As [`Self::write_firm`], with `more` in its audit row.
+    pub(super) async fn write_firm_saying(
+        &mut self,
+        actor: &Actor,
+        before: Firm,
+        name: &str,
+        policy: Policy,
+        more: serde_json::Value,
+    ) -> Result<Firm, ChangeRefused> {
         let name = shown_text("a firm's name", name)?;
         if before.name == name && before.policy == policy {
             return Ok(before);
@@ -214,10 +227,9 @@ impl Change {
             self.forget_devices_of(&before.id).await?;
         }
         self.touch(Touched::Firm(&before.id)).await?;
-        let details = json!({
-            "before": {"name": before.name, "policy": before.policy},
-            "after": {"name": name, "policy": policy},
-        });
+        let mut details = more;
+        details["before"] = json!({"name": before.name, "policy": before.policy});
+        details["after"] = json!({"name": name, "policy": policy});
         self.audit_firm("firm.changed", actor, &before.id, details)
             .await?;
         Ok(Firm {

@@ -58,6 +58,7 @@ mod standing;
 mod sweep;
 mod trail;
 mod two_factor;
+mod undo;
 mod unknown;
 mod vendor_pushes;
 
@@ -83,6 +84,7 @@ pub use scim::{ScimProfile, ScimSaid, ScimUser};
 pub use scim_groups::{GroupChanges, ScimMember};
 pub use scim_search::{ScimSearch, ScimWhere, TextMatch};
 pub use trail::TrailFilter;
+pub use undo::{Profile, ProfileChange, Undone};
 pub use vendor_pushes::VendorPush;
 
 use crate::secret::KeyRing;

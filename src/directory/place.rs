@@ -93,6 +93,12 @@ impl Place {
         (pool.clone(), pool)
     }
 
+    /// A pool of one connection, so that what is made on it (a temporary table) is there for what follows; and
+    /// whether it leads to SQLite. Whoever asks closes it.
+    pub(super) fn alone(&self) -> (AnyPool, bool) {
+        (self.pool(1), self.file.is_some())
+    }
+
     fn pool(&self, connections: u32) -> AnyPool {
         let sqlite = self.file.is_some();
         AnyPoolOptions::new()

@@ -108,7 +108,10 @@ impl Directory {
             if after == before {
                 return Ok(before);
             }
-            change.replace_employee(self, actor, &before, &after).await?;
+            let details = difference(&before, &after);
+            change
+                .replace_employee(self, actor, &before, &after, details)
+                .await?;
             change.commit().await?;
             Ok(after)
         })
@@ -145,12 +148,13 @@ impl Directory {
 }
 
 impl Change {
-    async fn replace_employee(
+    pub(super) async fn replace_employee(
         &mut self,
         directory: &Directory,
         actor: &Actor,
         before: &Employee,
         after: &Employee,
+        details: Value,
     ) -> Result<(), ChangeRefused> {
         let key = before.standing.login.folded();
         self.touch_employee(key).await?;
@@ -161,7 +165,6 @@ impl Change {
         self.store(before, after, phone).await?;
         self.touch_employee(key).await?;
         let (firm, login) = (&after.standing.firm.id, &after.standing.login);
-        let details = difference(before, after);
         self.audit_employee("employee.changed", actor, firm, login, details)
             .await?;
         Ok(())
@@ -299,7 +302,7 @@ fn applied(before: &Employee, changes: &EmployeeChanges) -> Result<Employee, Cha
 }
 
 /// What changed, before and after; numbers masked.
-fn difference(before: &Employee, after: &Employee) -> Value {
+pub(super) fn difference(before: &Employee, after: &Employee) -> Value {
     let (old, new) = (described(before), described(after));
     let mut was = Map::new();
     let mut is = Map::new();

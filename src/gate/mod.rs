@@ -25,7 +25,9 @@ pub use glob::Glob;
 pub use json::{Json, JsonPointer};
 pub use name::{FirmId, Login, fold};
 pub use path::{Target, TargetError};
-pub use policy::{EmployeeStanding, Exception, FactorKind, FirmStanding, Policy, Role, TwoFactor};
+pub use policy::{
+    AllowedLogins, EmployeeStanding, Exception, FactorKind, FirmStanding, Policy, Role, TwoFactor,
+};
 pub use query::Fields;
 pub use route::{HeadClass, Route, class_body, class_head};
 pub use rules::PortalRules;

@@ -1,5 +1,6 @@
 //! A firm's policy, and where an employee stands with regard to it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -125,12 +126,39 @@ impl Policy {
             .is_none_or(|factors| factors.contains(&factor))
     }
 
-    /// Whether the firm's admins may give somebody this login; none where ops set no pattern.
-    pub fn may_have(&self, login: &Login) -> bool {
+    /// The logins that the firm's admins may give to somebody; none where ops set no pattern.
+    pub fn allowed_logins(&self) -> AllowedLogins {
         let patterns = self.logins.iter().filter_map(|pattern| Glob::parse(pattern).ok());
-        patterns
-            .into_iter()
-            .any(|pattern| pattern.matches_folded(login.folded()))
+        AllowedLogins(patterns.collect())
+    }
+
+    /// Whether the firm's admins may give somebody this login.
+    pub fn may_have(&self, login: &Login) -> bool {
+        self.allowed_logins().hold(login)
+    }
+
+    /// This policy with what changed from `before` to `after` put back; `None` where any of it is not as `after`
+    /// left it. What did not change stays as it is.
+    pub fn put_back(&self, before: &Self, after: &Self) -> Option<Self> {
+        let keys = |policy: &Self| match serde_json::to_value(policy) {
+            Ok(serde_json::Value::Object(keys)) => Some(keys),
+            _ => None,
+        };
+        let (mut here, before, after) = (keys(self)?, keys(before)?, keys(after)?);
+        let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        for key in keys {
+            if before.get(key) == after.get(key) {
+                continue;
+            }
+            if here.get(key) != after.get(key) {
+                return None;
+            }
+            match before.get(key) {
+                Some(value) => here.insert(key.clone(), value.clone()),
+                None => here.remove(key),
+            };
+        }
+        serde_json::from_value(serde_json::Value::Object(here)).ok()
     }
 
     /// The idle limit, given the configuration's.
@@ -143,6 +171,18 @@ impl Policy {
     pub fn absolute(&self, configured: Duration) -> Duration {
         self.absolute_timeout
             .map_or(configured, |seconds| configured.min(Duration::from_secs(seconds)))
+    }
+}
+
+/// The patterns of `logins`, read once for many.
+pub struct AllowedLogins(Vec<Glob>);
+
+impl AllowedLogins {
+    /// Whether this login is among them.
+    pub fn hold(&self, login: &Login) -> bool {
+        self.0
+            .iter()
+            .any(|pattern| pattern.matches_folded(login.folded()))
     }
 }
 
@@ -267,5 +307,37 @@ impl FirmStanding {
             return PasswordSuffices::Exception(Exception::Network);
         }
         PasswordSuffices::No
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_changed_is_put_back_and_only_where_it_is_as_it_was_left() {
+        let policy = |idle: Option<u64>, networks: &[&str], logins: &[&str]| Policy {
+            idle_timeout: idle,
+            networks: networks.iter().map(|one| one.parse().unwrap()).collect(),
+            logins: logins.iter().map(|one| (*one).to_owned()).collect(),
+            ..Policy::default()
+        };
+        let (net, other) = ("192.0.2.0/24", "198.51.100.0/24");
+        let (before, after) = (policy(None, &[net], &[]), policy(Some(900), &[net], &[]));
+        for (here, back) in [
+            (after.clone(), Some(before.clone())),
+            // What others changed meanwhile stays.
+            (
+                policy(Some(900), &[other], &["*@a"]),
+                Some(policy(None, &[other], &["*@a"])),
+            ),
+            // Changed again, or put back already.
+            (policy(Some(600), &[net], &[]), None),
+            (before.clone(), None),
+        ] {
+            assert_eq!(here.put_back(&before, &after), back);
+        }
+        let gone = policy(None, &[], &[]);
+        assert_eq!(gone.put_back(&before, &gone), Some(before));
     }
 }

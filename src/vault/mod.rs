@@ -16,6 +16,7 @@ mod jar;
 mod name;
 mod part;
 mod sealed;
+mod undo;
 
 pub use bound::{Bound, Credential};
 pub use browser::BrowserCookies;
@@ -24,3 +25,4 @@ pub use jar::{Changes, Jar};
 pub use name::is_own as is_own_cookie;
 pub use part::{Parted, part};
 pub use sealed::{Vault, Waiting};
+pub use undo::{Undo, Undos};

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Bound, Interrupted, Jar};
+use super::{Bound, Interrupted, Jar, Undos};
 use crate::gate::Login;
 use crate::secret::SessionToken;
 
@@ -43,6 +43,9 @@ pub struct Vault {
     /// Whose session ran out before this one began, while nobody has signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Login>,
+    /// What an admin changed in this session and may take back.
+    #[serde(skip_serializing_if = "Undos::is_empty")]
+    pub undos: Undos,
 }
 
 /// What of a withheld answer is released after the second factor.

@@ -38,6 +38,18 @@ impl Sheet {
     /// # Errors
     /// Where its header does not fit.
     pub fn read_for(bytes: &[u8], firm: Option<&FirmId>) -> Result<Self, BadLine> {
+        Self::read_telling(bytes, firm, |_| {})
+    }
+
+    /// As [`Self::read_for`]; `progress` is told how many bytes are read, line by line.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read_telling(
+        bytes: &[u8],
+        firm: Option<&FirmId>,
+        progress: impl Fn(usize),
+    ) -> Result<Self, BadLine> {
         // Spreadsheets put a byte order mark in front.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut reader = ReaderBuilder::new()
@@ -55,7 +67,9 @@ impl Sheet {
         let mut lines = Lines::of(bytes);
         let mut record = ByteRecord::new();
         loop {
-            let line = lines.at(reader.position().byte());
+            let offset = reader.position().byte();
+            progress(usize::try_from(offset).unwrap_or(usize::MAX));
+            let line = lines.at(offset);
             match reader.read_byte_record(&mut record) {
                 Ok(false) => return Ok(sheet),
                 Ok(true) => {}
@@ -84,6 +98,12 @@ impl Sheet {
 }
 
 impl Sheet {
+    /// What is said of rows, by index, said of their lines.
+    pub fn by_line(&self, rows: Vec<(usize, String)>) -> Vec<BadLine> {
+        let line = |index: usize| self.lines.get(index).copied().unwrap_or(0);
+        rows.into_iter().map(|(index, why)| (line(index), why)).collect()
+    }
+
     /// Moves rows, by index, to the lines that do not fit.
     pub fn refuse(&mut self, rows: Vec<(usize, String)>) {
         let mut refused: Vec<usize> = Vec::with_capacity(rows.len());

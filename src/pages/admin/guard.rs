@@ -178,7 +178,10 @@ impl Admin<'_> {
             firm: self.me.standing.firm.name.clone(),
             here,
             done: done(word),
-            undo: undo(word, query.get("login").unwrap_or_default()),
+            undo: match (word, query.get("undo")) {
+                ("saved", Some(id)) => self.undo_address(id),
+                _ => undo(word, query.get("login").unwrap_or_default()),
+            },
             stale: stale.then(|| confirm_address(here.address())),
         }
     }
@@ -326,6 +329,7 @@ fn done(word: &str) -> Option<&'static str> {
         "disabled" => "Two-factor authentication is off. Passwords alone let people in now.",
         "added" => "The employee was added.",
         "saved" => "Saved.",
+        "undone" => "Undone: it is as it was before.",
         "unlocked" => "Unlocked.",
         "signed-out" => "Signed out everywhere.",
         "deactivated" => "Deactivated: all their sessions have ended.",
@@ -348,7 +352,6 @@ fn done(word: &str) -> Option<&'static str> {
 fn undo(word: &str, login: &str) -> Option<String> {
     Some(match word {
         "enabled" | "scheduled" => "/.doorstep/admin/two-factor?enable=no".to_owned(),
-        "disabled" => "/.doorstep/admin/two-factor?enable=yes".to_owned(),
         "added" | "activated" => Action::Deactivate.address(login, ""),
         "deactivated" => Action::Activate.address(login, ""),
         _ => return None,

@@ -6,8 +6,8 @@
 //! - `table`, `employees`: the firm's people, searched, filtered, sorted and paged.
 //! - `profile`, `belongings`: one of them, and what they have. `action`, `actions`: what is done to one.
 //! - `phone_changes`: the numbers that are asked for.
-//! - `policy`: the firm's policy. `trail`: its audit, and who passed without a second factor. `transfer`,
-//!   `progress`, `csv`: imports and files.
+//! - `policy`: the firm's policy. `undo`: taking back what was saved. `trail`: its audit, and who passed without a second factor. `transfer`,
+//!   `look_over`, `progress`, `csv`: imports and files.
 
 mod action;
 mod actions;
@@ -17,6 +17,7 @@ mod confirm_phone;
 mod csv;
 mod employees;
 mod guard;
+mod look_over;
 mod overview;
 mod phone_changes;
 mod policy;
@@ -26,6 +27,10 @@ mod table;
 mod trail;
 mod transfer;
 mod two_factor;
+mod undo;
+
+#[cfg(test)]
+pub(super) use look_over::read_aside;
 
 use std::sync::Arc;
 
@@ -71,6 +76,7 @@ pub(super) fn routes() -> Router<Arc<Doorstep>> {
             "/.doorstep/admin/employee/{action}",
             get(actions::ask).post(actions::act),
         )
+        .route("/.doorstep/admin/undo", get(undo::ask).post(undo::act))
         .route("/.doorstep/admin/phone-changes", get(phone_changes::show))
         .route(transfer::IMPORT, get(transfer::choose).post(transfer::import))
         .route(

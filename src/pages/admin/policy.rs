@@ -9,13 +9,14 @@ use super::super::body::Fields;
 use super::super::desk::Desk;
 use super::super::layout::{self, Shell};
 use super::Answer;
-use super::confirm::with_done;
 use super::guard::{Admin, Frame, Here, Refused, TokenBox};
 use super::table::factor_in_words;
+use super::undo::Saved;
+use crate::directory::{ChangeRefused, Firm};
 use crate::gate::{FactorKind, Policy};
 use crate::views::policy;
 
-const POLICY: &str = "/.doorstep/admin/policy";
+pub(super) const POLICY: &str = "/.doorstep/admin/policy";
 
 const FACTORS: [FactorKind; 5] = [
     FactorKind::Push,
@@ -63,6 +64,12 @@ const KEYS: [(&str, &str, &str); 7] = [
         "A new one beyond this ends the oldest. Empty: as many as they like.",
     ),
 ];
+
+/// Every key that is saved here, and how pages call it.
+pub(super) fn labels() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let keys = KEYS.iter().map(|(key, label, _)| (*key, *label));
+    std::iter::once(("factors", "Factors that may be used")).chain(keys)
+}
 
 #[derive(Template)]
 #[template(path = "admin/policy.html")]
@@ -225,11 +232,23 @@ async fn saved(desk: &Desk, request: Request) -> Answer {
         );
         return form.page(&admin, &fields, StatusCode::CONFLICT).await;
     }
+    let mut before = None;
+    let edit = |firm: &Firm| {
+        before = Some(firm.policy.clone());
+        // Name and `logins` as they stand now: ops may have set them since this admin was looked up.
+        let logins = firm.policy.logins.clone();
+        let policy = Policy { logins, ..policy };
+        Ok::<_, ChangeRefused>((firm.name.clone(), policy))
+    };
     let directory = &desk.door.directory;
-    let firm = &admin.me.standing.firm;
-    directory
-        .set_firm(&admin.actor(), &firm.id, &firm.name, &policy, admin.now())
+    let firm = directory
+        .edit_firm(&admin.actor(), admin.firm(), admin.now(), edit)
         .await?;
     desk.door.copies.changed_here().await?;
-    admin.go_on(factor, &with_done(POLICY, "saved")).await
+    let after = firm.policy;
+    let saved = before
+        .filter(|before| *before != after)
+        .map(|before| Saved::Policy { before, after });
+    let next = admin.after_saving(POLICY, saved.as_ref()).await;
+    admin.go_on(factor, &next).await
 }

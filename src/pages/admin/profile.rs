@@ -17,8 +17,11 @@ use super::belongings::{Pending, Thing};
 use super::confirm::with_done;
 use super::guard::{Admin, Frame, Here, Refused, TokenBox};
 use super::table::{profile_address, role_in_words, state_in_words};
-use crate::directory::{ChangeRefused, Employee, EmployeeChanges, NewEmployee, Phone};
-use crate::gate::{Login, Policy, Role};
+use super::undo::Saved;
+use crate::directory::{
+    ChangeRefused, Employee, EmployeeChanges, NewEmployee, Phone, Profile, ProfileChange,
+};
+use crate::gate::{AllowedLogins, Login, Policy, Role};
 
 /// Adding an employee.
 const NEW: &str = "/.doorstep/admin/employee/new";
@@ -194,13 +197,19 @@ impl Typed {
 /// A login that the firm may have, or why it may not.
 pub(super) fn allowed_login(text: &str, policy: &Policy) -> Result<Login, String> {
     let login = Login::parse(text).map_err(|error| format!("{error}"))?;
+    match not_allowed(&login, &policy.allowed_logins(), policy) {
+        None => Ok(login),
+        Some(why) => Err(why),
+    }
+}
+
+/// Why the firm may not have a login; `None`: it may.
+pub(super) fn not_allowed(login: &Login, allowed: &AllowedLogins, policy: &Policy) -> Option<String> {
     if policy.logins.is_empty() {
-        return Err(format!("{login} {NONE_ALLOWED}"));
+        return Some(format!("{login} {NONE_ALLOWED}"));
     }
-    if !policy.may_have(&login) {
-        return Err(format!("{login} {NOT_ALLOWED}: {}", policy.logins.join(", ")));
-    }
-    Ok(login)
+    let patterns = || policy.logins.join(", ");
+    (!allowed.hold(login)).then(|| format!("{login} {NOT_ALLOWED}: {}", patterns()))
 }
 
 /// GET `admin/employee?login=`.
@@ -372,13 +381,20 @@ async fn saved(desk: &Desk, request: Request) -> Answer {
         return form.refused(&admin, Some(&employee), &fields).await;
     }
     let login = &employee.standing.login;
-    let set = desk
-        .door
-        .directory
-        .set_employee(&admin.actor(), login, &changes, admin.now())
+    let mut before = None;
+    let edit = |employee: &Employee| {
+        if employee.standing.firm.id != *admin.firm() {
+            return Err(ChangeRefused::NotFound(format!("there is no employee {login}")));
+        }
+        before = Some(Profile::of(employee));
+        Ok(changes)
+    };
+    let directory = &desk.door.directory;
+    let set = directory
+        .edit_employee(&admin.actor(), login, admin.now(), edit)
         .await;
-    match set {
-        Ok(()) => {}
+    let after = match set {
+        Ok(after) => Profile::of(&after),
         Err(ChangeRefused::Duplicate(why)) => {
             form.faults.aliases = Some(format!("{why}."));
             return form.refused(&admin, Some(&employee), &fields).await;
@@ -388,9 +404,14 @@ async fn saved(desk: &Desk, request: Request) -> Answer {
             return form.refused(&admin, Some(&employee), &fields).await;
         }
         Err(other) => return Err(other.into()),
-    }
+    };
     desk.door.copies.changed_here().await?;
-    Ok(layout::see_other(&with_done(&here, "saved")))
+    let saved = before.filter(|before| *before != after).map(|before| {
+        let login = login.clone();
+        Saved::Profile(ProfileChange { login, before, after })
+    });
+    let next = admin.after_saving(&here, saved.as_ref()).await;
+    Ok(layout::see_other(&next))
 }
 
 /// What the form changes. An admin's own number, names and role are another admin's to change (I14).

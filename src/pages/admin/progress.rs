@@ -1,5 +1,8 @@
-//! An import that tells how far it has come: lines of JSON while it runs, the last one where it leads. Whoever runs
-//! no script waits for the page that follows.
+//! An import, and the look over its file before it, that tell how far they have come: lines of JSON while they run,
+//! the last one what came of it. Whoever runs no script waits for the page that follows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
@@ -13,12 +16,15 @@ use super::super::desk::Desk;
 use super::super::layout;
 use super::confirm::with_done;
 use super::table::EMPLOYEES;
+use super::transfer;
 use crate::directory::{Actor, ImportRefused, NewEmployee};
 
 /// What a script asks for that wants to be told.
 const LINES: &str = "application/x-ndjson";
 /// Told after every so many.
 const EVERY: usize = 500;
+/// Told after every so many bytes.
+const BYTES: usize = 64 << 10;
 
 /// Whether whoever asks reads lines of progress.
 pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
@@ -57,6 +63,37 @@ pub(super) fn import(desk: Desk, actor: Actor, rows: Vec<NewEmployee>) -> Respon
         };
         let _ = told.send(last).await;
     });
+    lines(telling)
+}
+
+/// Looks a file over, and tells how much of it is read; the last line holds the page that says what was found.
+pub(super) fn look_over(desk: Desk, text: Arc<str>) -> Response {
+    let (told, telling) = mpsc::channel::<Value>(16);
+    tokio::spawn(async move {
+        let (all, tell, next) = (text.len(), told.clone(), AtomicUsize::new(BYTES));
+        let progress = move |read: usize| {
+            if read >= next.load(Ordering::Relaxed) {
+                next.store(read + BYTES, Ordering::Relaxed);
+                let _ = tell.try_send(json!({"done": read, "of": all}));
+            }
+        };
+        let last = match transfer::looked_over(&desk, text, progress).await {
+            Ok(page) => json!({"page": String::from_utf8_lossy(page.body())}),
+            Err(stop) => {
+                tracing::warn!(
+                    id = desk.visitor.request_id,
+                    ?stop,
+                    "a file cannot be looked over"
+                );
+                json!({"error": "This cannot be looked over right now. Choose the file again in a minute."})
+            }
+        };
+        let _ = told.send(last).await;
+    });
+    lines(telling)
+}
+
+fn lines(telling: mpsc::Receiver<Value>) -> Response {
     let lines = stream::unfold(telling, |mut telling| async {
         let value = telling.recv().await?;
         let line = Bytes::from(format!("{value}\n"));

@@ -1,6 +1,8 @@
 //! `admin/import` and `admin/export`: the firm's people as CSV. An import is looked over first, every bad line with
 //! its reason, and then made as a whole or not at all. It never reads whose people they are: the admin's.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::body::Body;
 use axum::extract::Request;
@@ -15,7 +17,7 @@ use super::super::proof;
 use super::super::refusal::Stop;
 use super::confirm::with_done;
 use super::guard::{Admin, Frame, Here, TokenBox};
-use super::profile::allowed_login;
+use super::look_over::LookedOver;
 use super::table::EMPLOYEES;
 use super::{Answer, csv, progress};
 use crate::directory::{Actor, AuditEvent, EmployeeFilter, ImportRefused, Phone};
@@ -45,9 +47,11 @@ struct Preview {
     rows: usize,
     bad: Vec<BadLine>,
     more_bad: usize,
+    /// On so many lines.
+    bad_lines: usize,
     first: Vec<(String, String, String, &'static str)>,
-    /// The file again, for the form that imports it.
-    text: String,
+    /// The file again, escaped, for the form that imports it.
+    html: String,
     token: TokenBox,
 }
 
@@ -67,19 +71,34 @@ pub(super) async fn choose(desk: Desk, uri: http::Uri) -> Response {
 /// POST `admin/import` (`multipart/form-data`: `file`, to look it over; `text` and `token`, to import it).
 pub(super) async fn import(desk: Desk, request: Request) -> Response {
     let in_lines = progress::is_wanted(request.headers());
-    match looked_at(&desk, request).await {
-        Ok(Looked::Ready(actor, sheet)) if in_lines => progress::import(desk, actor, sheet.rows),
-        Ok(Looked::Ready(actor, sheet)) => desk.finish(imported(&desk, &actor, sheet).await),
-        Ok(Looked::Page(page)) => desk.finish(Ok(page)),
-        Err(stop) => desk.finish(Err(stop)),
+    let uploaded = match uploaded(&desk, request).await {
+        Ok(uploaded) => uploaded,
+        Err(stop) => return desk.finish(Err(stop)),
+    };
+    match uploaded {
+        Uploaded::Nothing => desk.finish(nothing(&desk).await),
+        Uploaded::ToLookOver(text) if in_lines => progress::look_over(desk, text),
+        Uploaded::ToLookOver(text) => desk.finish(looked_over(&desk, text, |_| {}).await),
+        Uploaded::ToImport(text, proof) => match confirmed(&desk, text, &proof).await {
+            Ok(Confirmed::Ready(actor, sheet)) if in_lines => progress::import(desk, actor, sheet.rows),
+            Ok(Confirmed::Ready(actor, sheet)) => desk.finish(imported(&desk, &actor, sheet).await),
+            Ok(Confirmed::Not(page)) => desk.finish(Ok(page)),
+            Err(stop) => desk.finish(Err(stop)),
+        },
     }
 }
 
-/// What came of looking a file over.
-enum Looked {
-    /// A page says so.
-    Page(http::Response<bytes::Bytes>),
-    /// It is confirmed, and to be imported.
+/// What was posted.
+enum Uploaded {
+    Nothing,
+    ToLookOver(Arc<str>),
+    ToImport(Arc<str>, Fields),
+}
+
+/// Whether what was looked over may be imported.
+enum Confirmed {
+    /// A page says why not.
+    Not(http::Response<bytes::Bytes>),
     Ready(Actor, Sheet),
 }
 
@@ -96,7 +115,7 @@ pub(super) async fn export(desk: Desk, request: Request) -> Response {
 async fn chosen(desk: &Desk, uri: &http::Uri) -> Answer {
     let query = Fields::urlencoded(uri.query().unwrap_or_default().as_bytes());
     let admin = desk.admin(IMPORT).await?;
-    page(&admin, &query, None, None, StatusCode::OK)
+    Ok(page(&admin, &query, None, None, StatusCode::OK))
 }
 
 fn page(
@@ -105,7 +124,7 @@ fn page(
     fault: Option<String>,
     preview: Option<Preview>,
     status: StatusCode,
-) -> Answer {
+) -> http::Response<bytes::Bytes> {
     let page = ImportPage {
         shell: admin.shell("Import employees"),
         frame: admin.frame(Here::Employees, query),
@@ -114,18 +133,28 @@ fn page(
         preview,
         csrf: admin.session.token.form_token(),
     };
-    Ok(layout::page(status, &page))
+    layout::page(status, &page)
 }
 
 /// What was posted, with the same proof as any other form's. Whoever posts is looked at before the body is.
-async fn uploaded<'a>(desk: &'a Desk, request: Request) -> Result<(Admin<'a>, Fields), Stop> {
+async fn uploaded(desk: &Desk, request: Request) -> Result<Uploaded, Stop> {
     let (parts, body) = request.into_parts();
     proof::check_site(&parts.headers, desk.settings.config.listen.own_origin())?;
     let session = desk.session()?;
-    let admin = desk.admin(IMPORT).await?;
+    let _ = desk.admin(IMPORT).await?;
     let fields = parts_of(&parts.headers, body).await?;
     proof::check_token(&parts.headers, &fields, &session.token)?;
-    Ok((admin, fields))
+    let text = |name| {
+        fields
+            .get(name)
+            .filter(|text| !text.trim().is_empty())
+            .map(Arc::from)
+    };
+    Ok(match (text("text"), text("file")) {
+        (Some(text), _) => Uploaded::ToImport(text, fields),
+        (None, Some(file)) if fields.get("text").is_none() => Uploaded::ToLookOver(file),
+        _ => Uploaded::Nothing,
+    })
 }
 
 async fn parts_of(headers: &HeaderMap, body: Body) -> Result<Fields, Stop> {
@@ -151,61 +180,63 @@ async fn parts_of(headers: &HeaderMap, body: Body) -> Result<Fields, Stop> {
     Ok(Fields::of(pairs))
 }
 
-async fn looked_at(desk: &Desk, request: Request) -> Result<Looked, Stop> {
-    let (admin, fields) = uploaded(desk, request).await?;
-    let looks_only = fields.get("text").is_none();
-    let text = fields.get("text").or(fields.get("file")).unwrap_or_default();
-    if text.trim().is_empty() {
-        let fault = "Choose a CSV file.".to_owned();
-        return shown(
-            &admin,
-            &fields,
-            Some(fault),
-            None,
-            StatusCode::UNPROCESSABLE_ENTITY,
-        );
+async fn nothing(desk: &Desk) -> Answer {
+    let admin = desk.admin(IMPORT).await?;
+    let fault = Some("Choose a CSV file.".to_owned());
+    let none = Fields::of(Vec::new());
+    Ok(page(&admin, &none, fault, None, StatusCode::UNPROCESSABLE_ENTITY))
+}
+
+/// The page that says what a file would do; `told` hears how many bytes are read.
+pub(super) async fn looked_over(
+    desk: &Desk,
+    text: Arc<str>,
+    told: impl Fn(usize) + Send + 'static,
+) -> Answer {
+    let admin = desk.admin(IMPORT).await?;
+    match admin.look_over(text, told).await? {
+        Ok(looked) => previewed(&admin, looked, None).await,
+        Err(bad) => Ok(unreadable(&admin, bad)),
     }
-    let sheet = match looked_over(&admin, text).await? {
-        Ok(sheet) => sheet,
-        Err((line, why)) => {
-            let fault = format!("Line {line}: {why}. Nothing was imported.");
-            return shown(
-                &admin,
-                &fields,
-                Some(fault),
-                None,
-                StatusCode::UNPROCESSABLE_ENTITY,
-            );
-        }
+}
+
+/// Looks the file over once more, as it came from a browser, and judges the token that confirms it.
+async fn confirmed(desk: &Desk, text: Arc<str>, proof: &Fields) -> Result<Confirmed, Stop> {
+    let admin = desk.admin(IMPORT).await?;
+    let looked = match admin.look_over(text, |_| {}).await? {
+        Ok(looked) => looked,
+        Err(bad) => return Ok(Confirmed::Not(unreadable(&admin, bad))),
     };
-    if looks_only || !sheet.bad.is_empty() {
-        let status = match sheet.bad.len() {
-            0 => StatusCode::OK,
-            _ => StatusCode::UNPROCESSABLE_ENTITY,
-        };
-        let preview = preview(&admin, &sheet, text, None).await?;
-        return shown(&admin, &fields, None, Some(preview), status);
+    if !looked.sheet.bad.is_empty() {
+        return previewed(&admin, looked, None).await.map(Confirmed::Not);
     }
     admin.fresh(IMPORT)?;
-    if let Err(refused) = admin.confirm(&fields).await? {
-        let preview = preview(&admin, &sheet, text, Some(refused)).await?;
-        let status = preview.token.status(StatusCode::UNPROCESSABLE_ENTITY);
-        return shown(&admin, &fields, None, Some(preview), status);
+    if let Err(refused) = admin.confirm(proof).await? {
+        let page = previewed(&admin, looked, Some(refused)).await;
+        return page.map(Confirmed::Not);
     }
-    Ok(Looked::Ready(admin.actor(), sheet))
+    Ok(Confirmed::Ready(admin.actor(), looked.sheet))
 }
 
-fn shown(
-    admin: &Admin<'_>,
-    query: &Fields,
-    fault: Option<String>,
-    preview: Option<Preview>,
-    status: StatusCode,
-) -> Result<Looked, Stop> {
-    page(admin, query, fault, preview, status).map(Looked::Page)
+fn unreadable(admin: &Admin<'_>, (line, why): BadLine) -> http::Response<bytes::Bytes> {
+    let fault = Some(format!("Line {line}: {why}. Nothing was imported."));
+    let none = Fields::of(Vec::new());
+    page(admin, &none, fault, None, StatusCode::UNPROCESSABLE_ENTITY)
 }
 
-async fn imported(desk: &Desk, actor: &Actor, mut sheet: Sheet) -> Answer {
+/// The page that shows what was found.
+async fn previewed(admin: &Admin<'_>, looked: LookedOver, refused: Option<super::guard::Refused>) -> Answer {
+    let otherwise = match (looked.sheet.bad.is_empty(), &refused) {
+        (true, None) => StatusCode::OK,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let preview = preview(admin, looked, refused).await?;
+    let status = preview.token.status(otherwise);
+    let none = Fields::of(Vec::new());
+    Ok(page(admin, &none, None, Some(preview), status))
+}
+
+async fn imported(desk: &Desk, actor: &Actor, sheet: Sheet) -> Answer {
     let done = desk
         .door
         .directory
@@ -215,68 +246,38 @@ async fn imported(desk: &Desk, actor: &Actor, mut sheet: Sheet) -> Answer {
         Ok(()) => {}
         Err(ImportRefused::Unknown(unknown)) => return Err(unknown.into()),
         Err(ImportRefused::Rows(rows)) => {
-            sheet.refuse(rows);
+            let html = String::new();
+            let mut looked = LookedOver { sheet, html };
+            looked.refuse(rows);
             let admin = desk.admin(IMPORT).await?;
-            let preview = preview(&admin, &sheet, "", None).await?;
-            return page(
-                &admin,
-                &Fields::of(Vec::new()),
-                None,
-                Some(preview),
-                StatusCode::CONFLICT,
-            );
+            let preview = preview(&admin, looked, None).await?;
+            let none = Fields::of(Vec::new());
+            return Ok(page(&admin, &none, None, Some(preview), StatusCode::CONFLICT));
         }
     }
     desk.door.copies.changed_here().await?;
     Ok(layout::see_other(&with_done(EMPLOYEES, "imported")))
 }
 
-/// Reads a file and finds everything that is wrong with it: what cannot be read, logins that the firm may not
-/// have, and what is there already.
-async fn looked_over(admin: &Admin<'_>, text: &str) -> Result<Result<Sheet, BadLine>, Stop> {
-    let mut sheet = match Sheet::read_for(text.as_bytes(), Some(admin.firm())) {
-        Ok(sheet) => sheet,
-        Err(bad) => return Ok(Err(bad)),
-    };
-    let policy = &admin.me.standing.firm.policy;
-    let mut refused = Vec::new();
-    for (index, row) in sheet.rows.iter().enumerate() {
-        if let Err(why) = allowed_login(row.login.as_str(), policy) {
-            refused.push((index, why));
-        }
-    }
-    sheet.refuse(refused);
-    let misfits = admin
-        .desk
-        .door
-        .directory
-        .import_misfits(&sheet.rows, admin.now())
-        .await?;
-    sheet.refuse(misfits);
-    sheet.bad.sort();
-    Ok(Ok(sheet))
-}
-
 async fn preview(
     admin: &Admin<'_>,
-    sheet: &Sheet,
-    text: &str,
+    looked: LookedOver,
     refused: Option<super::guard::Refused>,
 ) -> Result<Preview, Stop> {
     let row = |row: &crate::directory::NewEmployee| {
         let phone = row.phone.as_ref().map(Phone::masked).unwrap_or_default();
         (row.login.to_string(), row.name.clone(), phone, row.role.as_str())
     };
+    let LookedOver { sheet, html } = looked;
+    let mut bad_lines: Vec<u64> = sheet.bad.iter().map(|(line, _)| *line).collect();
+    bad_lines.dedup();
     Ok(Preview {
         rows: sheet.rows.len(),
         more_bad: sheet.bad.len().saturating_sub(SHOWN),
+        bad_lines: bad_lines.len(),
         bad: sheet.bad.iter().take(SHOWN).cloned().collect(),
         first: sheet.rows.iter().take(10).map(row).collect(),
-        text: if sheet.bad.is_empty() {
-            text.to_owned()
-        } else {
-            String::new()
-        },
+        html,
         token: admin.token_box(IMPORT, refused).await?,
     })
 }

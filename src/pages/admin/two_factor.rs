@@ -1,6 +1,6 @@
 //! `admin/two-factor`: *Enable two-factor authentication?* asked once more, with what the answer means.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::Request;
@@ -17,6 +17,7 @@ use super::table::profile_address;
 use super::{ADMIN, Answer};
 use crate::clock::Timestamp;
 use crate::directory::{ChangeRefused, Unready};
+use crate::gate::Login;
 use crate::sessions::SessionFilter;
 
 /// So many of those who are not ready are named at once; the table lists them all.
@@ -30,9 +31,11 @@ pub(super) struct Meaning {
     pub named: Vec<Named>,
     /// Signed in now, so asked at their next click.
     pub signed_in: usize,
+    /// The first of them.
+    pub inside: Vec<Named>,
 }
 
-/// Somebody who is not ready.
+/// Somebody by their login.
 pub(super) struct Named {
     pub login: String,
     pub href: String,
@@ -42,34 +45,38 @@ impl Meaning {
     pub async fn of(admin: &Admin<'_>) -> Result<Self, Stop> {
         let directory = &admin.desk.door.directory;
         let unready = directory.unready(admin.firm(), NAMED).await?;
-        Ok(Self::new(&unready, signed_in(admin).await?))
+        Ok(Self::new(&unready, &signed_in(admin).await?))
     }
 
-    fn new(unready: &Unready, signed_in: usize) -> Self {
-        let named = |login: &String| Named {
-            login: login.clone(),
+    fn new(unready: &Unready, signed_in: &BTreeMap<String, Login>) -> Self {
+        let named = |login: &str| Named {
+            login: login.to_owned(),
             href: profile_address(login),
         };
+        let first = signed_in.values().take(NAMED as usize);
         Self {
             ready: unready.ready,
             not_ready: unready.count,
-            named: unready.first.iter().map(named).collect(),
-            signed_in,
+            named: unready.first.iter().map(|login| named(login)).collect(),
+            signed_in: signed_in.len(),
+            inside: first.map(|login| named(login.as_str())).collect(),
         }
     }
 }
 
-/// How many of the firm's people have a live session, the admin aside.
-async fn signed_in(admin: &Admin<'_>) -> Result<usize, Stop> {
+/// Who of the firm's people has a live session, the admin aside, by their folded logins.
+async fn signed_in(admin: &Admin<'_>) -> Result<BTreeMap<String, Login>, Stop> {
     let filter = SessionFilter {
         login: None,
         firm: Some(admin.firm().clone()),
     };
     let sessions = admin.desk.door.store.list(&filter, admin.now()).await?;
     let logins = sessions.iter().filter_map(|session| session.level.holder());
-    let logins = logins.map(|holder| holder.login.folded());
-    let me = admin.me.standing.login.folded();
-    Ok(logins.filter(|login| *login != me).collect::<HashSet<_>>().len())
+    let mut logins: BTreeMap<String, Login> = logins
+        .map(|holder| (holder.login.folded().to_owned(), holder.login.clone()))
+        .collect();
+    logins.remove(admin.me.standing.login.folded());
+    Ok(logins)
 }
 
 #[derive(Template)]

@@ -57,13 +57,15 @@ function copies(button) {
 function showsProgress(form) {
   const told = form.querySelector('[data-progress]');
   const bar = told.querySelector('progress'), words = told.querySelector('span');
+  let spoken = 0;
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
+    const body = new FormData(form), button = form.querySelector('.choice button');
     told.hidden = false;
-    const button = form.querySelector('.choice button');
+    bar.hidden = false;
     button.disabled = true;
     try {
-      const answer = await fetch(form.action, { method: 'POST', body: new FormData(form), headers: { Accept: 'application/x-ndjson' } });
+      const answer = await fetch(form.action, { method: 'POST', body, headers: { Accept: 'application/x-ndjson' } });
       const kind = answer.headers.get('Content-Type') || '';
       // Signed out, or confirmed too long ago: the page says so itself.
       if (kind.includes('/json')) return form.submit();
@@ -77,15 +79,23 @@ function showsProgress(form) {
           const said = JSON.parse(text.slice(0, end));
           text = text.slice(end + 1);
           if (said.location) return location.assign(said.location);
-          if (said.error) { words.textContent = said.error; bar.hidden = true; return; }
+          if (said.page) return takesOver(said.page);
+          if (said.error) return stops(said.error);
           bar.max = said.of;
           bar.value = said.done;
-          words.textContent = said.done + ' of ' + said.of;
+          // Read out now and then, not with every step.
+          if (performance.now() < spoken + 1000) continue;
+          spoken = performance.now();
+          words.textContent = told.dataset.progress === '%' ? Math.round(100 * said.done / said.of) + ' %' : said.done + ' of ' + said.of;
         }
       }
     } catch {
-      words.textContent = 'The connection broke. Look at the table before you try again.';
+      stops(told.dataset.progress === '%' ? 'The connection broke. Try again.' : 'The connection broke. Look at the table before you try again.');
+    }
+    function stops(why) {
+      words.textContent = why;
       bar.hidden = true;
+      button.disabled = told.dataset.progress !== '%';
     }
   });
 }
@@ -96,7 +106,16 @@ function takesOver(html) {
   document.querySelector('main').replaceWith(page.querySelector('main'));
   document.title = page.title;
   enliven();
-  (document.querySelector('[aria-invalid=true]') || document.querySelector('h1')).focus();
+  dress();
+  // A script that comes with a page's markup runs only where it is made anew.
+  for (const old of all('main script')) {
+    const script = document.createElement('script');
+    script.src = old.src;
+    old.replaceWith(script);
+  }
+  const heading = document.querySelector('h1');
+  heading.tabIndex = -1;
+  (document.querySelector('[aria-invalid=true]') || heading).focus();
 }
 
 const countries = 'DisplayNames' in Intl ? new Intl.DisplayNames(undefined, { type: 'region' }) : { of: (code) => code };

@@ -7,6 +7,7 @@ mod people;
 mod question;
 mod roster;
 mod sheets;
+mod undo;
 
 use std::time::Duration;
 

@@ -410,7 +410,7 @@ impl World {
 
     pub async fn send(&self, sent: Sent) -> Answer {
         let (parts, body) = self.request(sent).await.into_parts();
-        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let body = axum::body::to_bytes(body, 16 << 20).await.unwrap();
         Answer {
             status: parts.status,
             headers: parts.headers,

@@ -7,3 +7,4 @@ mod own_url;
 mod passkeys;
 mod phones;
 mod pictures;
+mod walk;

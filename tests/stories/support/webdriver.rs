@@ -148,6 +148,11 @@ impl Chromium {
         self.until_taken(css, "value", json!({"text": text})).await;
     }
 
+    /// Chooses a file.
+    pub async fn choose(&self, css: &str, path: &str) {
+        self.until_taken(css, "value", json!({"text": path})).await;
+    }
+
     /// Clicks, as soon as nothing is in the way.
     pub async fn click(&self, css: &str) {
         self.until_taken(css, "click", json!({})).await;

@@ -29,6 +29,7 @@ pub const ADDRESSES: &[(&str, bool)] = &[
     ("/.doorstep/admin/employee/remove-factor?login=anna&id=1", true),
     ("/.doorstep/admin/employee/forget-device?login=anna&id=1", true),
     ("/.doorstep/admin/employee/end-session?login=anna&id=1", true),
+    ("/.doorstep/admin/undo?id=1", true),
     ("/.doorstep/admin/phone-changes", false),
     ("/.doorstep/admin/import", true),
     ("/.doorstep/admin/export", true),

@@ -33,7 +33,22 @@ async fn write_the_desk() {
         .await
         .unwrap();
     let token = world.verified("alva").await;
+    let long = crate::directory::NewEmployee {
+        login: name(&format!(
+            "{}@acme.example",
+            "wolfeschlegelsteinhausenbergerdorff".repeat(3)
+        )),
+        firm: super::super::world::firm(),
+        name: format!("Hubert {}", "Wolfeschlegelsteinhausenbergerdorff".repeat(4)),
+        phone: None,
+        email: None,
+        role: crate::gate::Role::Tech,
+    };
+    let ops = super::super::world::ops();
+    directory.add_employee(&ops, &long, now).await.unwrap();
+    let long_profile = format!("/.doorstep/admin/employee?login={}", long.login);
     for (name, path) in [
+        ("long-profile", long_profile.as_str()),
         ("overview", "/.doorstep/admin/"),
         ("pending", "/.doorstep/admin/phone-changes"),
         ("things", "/.doorstep/admin/employee?login=ben&done=deactivated"),
@@ -71,6 +86,23 @@ async fn write_the_desk() {
         ),
     ] {
         let page = world.form(path, &token, fields).await;
+        std::fs::write(folder.join(format!("{name}.html")), page.body).unwrap();
+    }
+    let fields = "login=ben&name=Ben+Bell&role=admin&phone=%2B447400123456&email=ben%40acme.example";
+    let saved = world.change("/.doorstep/admin/employee", &token, fields).await;
+    let page = world.page(saved.location(), &token).await;
+    std::fs::write(folder.join("saved.html"), &page.body).unwrap();
+    let id = page
+        .body
+        .split("undo?id=")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    let undo = format!("/.doorstep/admin/undo?id={}", id.unwrap());
+    for (name, path) in [
+        ("undo", undo.as_str()),
+        ("undo-gone", "/.doorstep/admin/undo?id=1"),
+    ] {
+        let page = world.page(path, &token).await;
         std::fs::write(folder.join(format!("{name}.html")), page.body).unwrap();
     }
     for action in ["remove-factor", "forget-device", "approve-phone"] {

@@ -216,3 +216,61 @@ async fn a_script_is_told_how_far_an_import_has_come() {
     let page = world.page("/.doorstep/admin/employees?q=t1199", &token).await;
     assert!(page.body.contains("1–1 of 1"), "{}", page.body);
 }
+
+/// The file is not read further than its first line before a tech is answered: on the one thread that serves here, that
+/// could never be.
+#[tokio::test]
+async fn others_are_answered_while_a_file_is_looked_over() {
+    let world = world().await;
+    let tech = world.verified("anna").await;
+    let (begun, mut is_begun) = tokio::sync::mpsc::unbounded_channel();
+    let (answered, waits) = std::sync::mpsc::channel::<()>();
+    let told = move |_| {
+        if begun.send(()).is_ok() {
+            // After the first time nobody waits: the channel is closed.
+            let _ = waits.recv_timeout(std::time::Duration::from_secs(30));
+        }
+    };
+    let sheet = "login,name,phone,role\nt1@acme.example,T,,tech\nt2@acme.example,T,,tech\n";
+    let policy = crate::gate::Policy {
+        logins: vec!["*@acme.example".into()],
+        ..Default::default()
+    };
+    let reading = crate::pages::admin::read_aside(sheet.into(), firm(), policy, told);
+    let answering = async {
+        is_begun.recv().await.unwrap();
+        is_begun.close();
+        world.page("/.doorstep/account", &tech).await.status
+    };
+    let reading = tokio::spawn(reading);
+    let status = answering.await;
+    let was_reading = !reading.is_finished();
+    drop(answered);
+    assert_eq!((status, was_reading), (StatusCode::OK, true));
+    let looked = reading.await.unwrap().unwrap().unwrap();
+    assert_eq!((looked.sheet.rows.len(), looked.sheet.bad.len()), (2, 0));
+}
+
+/// Run by hand: `cargo test --lib fifty_thousand_are_looked_over -- --ignored --nocapture`. Says how long it takes.
+#[tokio::test]
+#[ignore = "takes a while, and says how long"]
+async fn fifty_thousand_are_looked_over() {
+    let world = world().await;
+    may_have(&world, &["*@acme.example"]).await;
+    let token = world.verified("alva").await;
+    let mut sheet = String::from("login,name,phone,role\n");
+    for number in 0..50_000 {
+        let digits = number % 10_000;
+        sheet.push_str(&format!(
+            "t{number}@acme.example,T {number},+1415555{digits:04},tech\n"
+        ));
+    }
+    let began = std::time::Instant::now();
+    let looked = upload(&world, &token, &[("file", &sheet)]).await;
+    println!("looked over: {} in {:?}", looked.status, began.elapsed());
+    world.clock.advance(super::STEP);
+    let began = std::time::Instant::now();
+    let key = world.key();
+    let done = upload(&world, &token, &[("text", &sheet), ("token", &key)]).await;
+    println!("imported: {} in {:?}", done.status, began.elapsed());
+}
