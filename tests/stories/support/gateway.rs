@@ -280,8 +280,15 @@ impl Gateway {
 
     /// Starts the gateway and waits until it is ready.
     pub async fn run(&mut self) {
-        let mut command = Command::new(PROGRAM);
+        self.run_under(&[]).await;
+    }
+
+    /// The same, by way of a program that ends by becoming it (`env …`).
+    pub async fn run_under(&mut self, words: &[&str]) {
+        let all = [words, &[PROGRAM]].concat();
+        let mut command = Command::new(all[0]);
         command
+            .args(&all[1..])
             .args(["run", "--config"])
             .arg(&self.config)
             .current_dir(self.folder.path())
