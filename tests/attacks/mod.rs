@@ -6,6 +6,7 @@ mod factors;
 mod framing;
 mod guessing;
 mod h2;
+mod h2_paths;
 mod h2_rules;
 mod headers;
 mod host_and_method;
@@ -18,6 +19,7 @@ mod pool;
 mod servers;
 mod sessions;
 mod side_calls;
+mod states;
 mod two_gateways;
 mod websockets;
 
