@@ -12,6 +12,7 @@ mod headers;
 mod host_and_method;
 mod limits;
 mod logins;
+mod logs;
 mod methods;
 mod own_pages;
 mod paths;
