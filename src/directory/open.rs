@@ -8,7 +8,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyPool, Connection as _};
 
 use super::place::Place;
-use super::unknown::{ANSWER, BULK, within};
+use super::unknown::{ANSWER, BULK, OPENING, within};
 use super::{Directory, DirectoryUnknown, Inner};
 use crate::secret::{KeyRing, random_id};
 
@@ -24,13 +24,13 @@ impl Directory {
         sqlx::any::install_default_drivers();
         let place = Place::parse(url)?;
         // A pool would only say that it got no connection in time, not why.
-        within(ANSWER, async {
+        within(OPENING, async {
             Ok::<_, DirectoryUnknown>(place.connect().await?.close().await?)
         })
         .await?;
         let (reads, writes) = place.pools();
         within(BULK, migrate(&writes)).await?;
-        let id = within(ANSWER, own_id(&writes)).await?;
+        let id = within(OPENING, own_id(&writes)).await?;
         Ok(Self(Arc::new(Inner {
             id,
             place,

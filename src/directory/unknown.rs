@@ -7,6 +7,8 @@ use super::{ChangeRefused, DirectoryUnknown, ImportRefused};
 
 /// For a read, or a change that is one statement.
 pub(super) const ANSWER: Duration = Duration::from_secs(2);
+/// For opening it, which nobody's request waits for.
+pub(super) const OPENING: Duration = Duration::from_secs(10);
 /// For a change: it may have to wait for the one write lock.
 pub(super) const CHANGE: Duration = Duration::from_secs(6);
 /// For what goes through everything: an import, a resealing, the audit's chain.

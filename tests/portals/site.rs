@@ -1,6 +1,6 @@
 //! An application behind the gateway, with the recipe that doorstep ships for it, and two people of one firm.
 
-use super::app::{ANNA, App, BEN};
+use super::app::{ANNA, App, BEN, password_of};
 use crate::support::gateway::Settings;
 use crate::support::webdriver::Chromium;
 use crate::support::world::{ANNA_PHONE, BEN_PHONE};
@@ -50,6 +50,39 @@ impl Site {
         }
     }
 
+    /// Lets ANNA's account be the canary's, with the fields that its login needs beside the page's own: it sings, and
+    /// where the portal's answers are read otherwise, it says that they no longer fit.
+    pub async fn the_canary_sings_until_the_rules_no_longer_fit(app: App, fields: &str) {
+        let table = format!(
+            "\n[canary]\nlogin = \"{ANNA}\"\npassword_file = \"canary.password\"\nfields = {{ {fields} }}\n"
+        );
+        let mut site = Self::with(app, true, |settings| settings.rules.push_str(&table)).await;
+        let file = site.gateway.file("canary.password");
+        std::fs::write(file, format!("{}\n", password_of(ANNA))).unwrap();
+        let said = site.gateway.ok(&["canary"]);
+        assert!(
+            said.contains("a wrong password is refused and the right one accepted"),
+            "{said}"
+        );
+
+        // as if the portal had changed: nothing that it answers is what was learnt
+        let rules = &mut site.gateway.settings.portal;
+        *rules = rules
+            .lines()
+            .map(|line| match line.split_once(" = ") {
+                Some(("success", _)) => "success = { status = [299] }",
+                Some(("failure", _)) => "failure = { status = [298] }",
+                _ => line,
+            })
+            .collect::<Vec<_>>()
+            .join("\n");
+        site.gateway.write_config();
+        let said = site.gateway.refused(&["canary"], 1);
+        assert!(said.contains("a wrong password fits neither"), "{said}");
+        assert!(said.contains("the right password fits neither"), "{said}");
+        assert!(!said.contains(password_of(ANNA)), "{said}");
+    }
+
     /// An address of the portal, as browsers see it.
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.gateway.origin)
@@ -90,8 +123,5 @@ pub async fn pass_challenge(chromium: &Chromium, key: &mut TotpKey) {
         .await;
     let key = key.fresh().await;
     chromium.fill(TOKEN, &key).await;
-    // six digits may send themselves
-    if chromium.url().await.contains("/.doorstep/challenge") && chromium.has(SIGN_IN).await {
-        chromium.click(SIGN_IN).await;
-    }
+    chromium.click(SIGN_IN).await;
 }

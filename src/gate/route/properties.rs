@@ -270,3 +270,102 @@ fn nothing_that_is_sent_makes_classing_panic() {
         }
     }
 }
+
+/// Where spellings come from: a path of each class, and what is below it.
+const PLAIN: [&str; 7] = [
+    "/app/secret",
+    "/public/logo.svg",
+    "/static/site.css",
+    "/login",
+    "/logout",
+    "/closed/door",
+    "/.doorstep/account",
+];
+
+/// One way to write a path otherwise, at a place that `at` chooses.
+fn respelled(path: &str, way: usize, at: usize) -> String {
+    let slashes: Vec<usize> = path.match_indices('/').map(|(index, _)| index).collect();
+    if slashes.is_empty() {
+        return path.to_owned();
+    }
+    let slash = slashes[at % slashes.len()];
+    let (before, after) = path.split_at(slash);
+    let rest = &after[1..];
+    match way {
+        0 => format!("{before}//{rest}"),
+        1 => format!("{before}/./{rest}"),
+        2 => format!("{before}/public/../{rest}"),
+        3 => format!("{before}/x/%2e%2e/{rest}"),
+        4 => format!("{before}/static/..;/{rest}"),
+        5 => format!("{before};v=1/{rest}"),
+        6 if slash > 0 => format!("{before}%2f{rest}"),
+        7 if slash > 0 => format!("{before}\\{rest}"),
+        8 if slash > 0 => format!("{before}%5C{rest}"),
+        9 if slash > 0 => format!("{before}%252f{rest}"),
+        10 if slash > 0 => format!("{before}%EF%BC%8F{rest}"),
+        11 => format!("{before}/{};jsessionid=1", rest),
+        12 => format!("{path}/"),
+        13 => format!("{path}%20"),
+        14 => path.to_uppercase(),
+        15 | 16 => {
+            let letters: Vec<usize> = path
+                .char_indices()
+                .filter(|(_, letter)| letter.is_ascii_alphanumeric())
+                .map(|(index, _)| index)
+                .collect();
+            let Some(index) = letters.get(at % letters.len().max(1)) else {
+                return path.to_owned();
+            };
+            let percent = if way == 15 { "%" } else { "%25" };
+            let code = path.as_bytes()[*index];
+            format!("{}{percent}{code:02x}{}", &path[..*index], &path[index + 1..])
+        }
+        _ => format!("{path}/."),
+    }
+}
+
+fn class_of(rules: &PortalRules, method: &Method, spelling: &str) -> Option<Route> {
+    let target = Target::parse(spelling.as_bytes()).ok()?;
+    match class_head(rules, method, &target) {
+        HeadClass::Settled(route) => Some(route),
+        HeadClass::NeedsBody { .. } => Some(class_unread(rules, method, &target)),
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
+
+    /// Whatever a path is spelled like, it has the class of the path that a server reads in it, or a stricter one:
+    /// two spellings that are read alike are never open in two ways, or open and not. What configuration shuts,
+    /// and doorstep's own, stays shut in all spellings.
+    #[test]
+    fn a_property_a_spelling_opens_nothing_that_the_path_it_is_read_as_does_not_open(
+        plain in 0..PLAIN.len(),
+        ways in proptest::collection::vec((0..18_usize, 0..8_usize), 0..5),
+        posted: bool,
+    ) {
+        let mut rules = rules();
+        rules.closed = vec![glob("/closed/**")];
+        let method = if posted { POST } else { GET };
+        let spelling = ways.iter().fold(PLAIN[plain].to_owned(), |path, (way, at)| respelled(&path, *way, *at));
+        let Some(class) = class_of(&rules, &method, &spelling) else {
+            return Ok(());
+        };
+        for server in 0..7 {
+            let mut read = served_by(server, &spelling);
+            // many servers tell a folder from a page by its last slash
+            if read != "/" && ["/", "/.", "/.."].iter().any(|end| spelling.ends_with(end)) {
+                read.push('/');
+            }
+            let Some(meant) = class_of(&rules, &method, &read) else {
+                continue;
+            };
+            let fits = match class {
+                Route::Own | Route::Closed => true,
+                Route::Protected | Route::Ambiguous | Route::BadLogin => !matches!(meant, Route::Own | Route::Closed),
+                open => open == meant,
+            };
+            proptest::prop_assert!(fits, "{spelling}: {class:?}; server {server} reads {read}: {meant:?}");
+        }
+    }
+}

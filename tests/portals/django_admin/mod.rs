@@ -214,3 +214,8 @@ async fn a_wrong_password_gets_djangos_own_page() {
     browser.post(LOGIN, &stale).await.expect(403);
     assert!(protected_requests(&site).await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_canary_sings_until_the_rules_no_longer_fit() {
+    Site::the_canary_sings_until_the_rules_no_longer_fit(start::start().await, "").await;
+}

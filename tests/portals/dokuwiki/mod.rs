@@ -215,3 +215,8 @@ async fn a_wrong_password_gets_the_wikis_own_page() {
     let again = post_login(&browser, ANNA, password_of(ANNA)).await;
     again.expect(303).expect_to(CHALLENGE);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_canary_sings_until_the_rules_no_longer_fit() {
+    Site::the_canary_sings_until_the_rules_no_longer_fit(start::start().await, "").await;
+}

@@ -234,3 +234,8 @@ async fn i4_other_credentials_inside_a_session_are_another_login() {
     old.set_cookie(&format!("doorstep={}", jar.session().unwrap()));
     assert!(!old.get("/home/anna/notes.txt").await.holds(&secret_of(ANNA)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_canary_sings_until_the_rules_no_longer_fit() {
+    Site::the_canary_sings_until_the_rules_no_longer_fit(start::start().await, "").await;
+}

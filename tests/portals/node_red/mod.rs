@@ -162,3 +162,12 @@ async fn a_wrong_password_gets_node_reds_own_answer() {
     let answer = post_login(&browser, ANNA, "wrong").await.expect(403);
     assert_eq!(answer.json()["error"], "invalid_grant");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_canary_sings_until_the_rules_no_longer_fit() {
+    Site::the_canary_sings_until_the_rules_no_longer_fit(
+        start::start().await,
+        "client_id = \"node-red-editor\", grant_type = \"password\", scope = \"\"",
+    )
+    .await;
+}

@@ -142,28 +142,45 @@ impl Chromium {
         self.find(css).await.is_some()
     }
 
-    /// Types into a field, after emptying it.
+    /// Types into a field, after emptying it, as soon as it takes words.
     pub async fn fill(&self, css: &str, text: &str) {
-        let element = self.element(css).await;
-        self.call(Method::POST, &format!("/element/{element}/clear"), json!({}))
-            .await;
-        let typed = self
-            .call(
-                Method::POST,
-                &format!("/element/{element}/value"),
-                json!({"text": text}),
-            )
-            .await;
-        assert!(typed.is_null(), "{css}: {typed}");
+        self.until_taken(css, "clear", json!({})).await;
+        self.until_taken(css, "value", json!({"text": text})).await;
     }
 
-    /// Clicks.
+    /// Clicks, as soon as nothing is in the way.
     pub async fn click(&self, css: &str) {
-        let element = self.element(css).await;
-        let clicked = self
-            .call(Method::POST, &format!("/element/{element}/click"), json!({}))
-            .await;
-        assert!(clicked.is_null(), "{css}: {clicked}");
+        self.until_taken(css, "click", json!({})).await;
+    }
+
+    /// Does something to an element: one that is on its way (a dialog that opens, a page that is replaced) takes
+    /// nothing yet.
+    async fn until_taken(&self, css: &str, what: &str, with: Value) {
+        const NOT_YET: [&str; 4] = [
+            "element not interactable",
+            "element click intercepted",
+            "stale element reference",
+            "invalid element state",
+        ];
+        let taken = async {
+            loop {
+                let element = self.element(css).await;
+                let path = format!("/element/{element}/{what}");
+                let said = self.call(Method::POST, &path, with.clone()).await;
+                if !NOT_YET.iter().any(|word| said["error"] == *word) {
+                    return said;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, taken).await {
+            Ok(said) => assert!(said.is_null(), "{css}: {said}"),
+            Err(_) => panic!(
+                "{css} took no {what} at {}:\n{}",
+                self.url().await,
+                self.source().await
+            ),
+        }
     }
 
     /// What an element shows.
