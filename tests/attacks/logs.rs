@@ -22,7 +22,7 @@ async fn log_1_log_2_every_line_is_one_record_and_holds_no_secret_even_at_debug(
         .browser()
         .with("user-agent", "a\" } \\ {\"level\":\"ERROR\"}");
     odd.type_password(name, "password-canary-1").await;
-    odd.get("/app/%0d%0a%7b%22level%22%3a%22ERROR%22%7d?x=%1b%5b2J\"")
+    odd.get("/app/%0d%0a%7b%22level%22%3a%22ERROR%22%7d?x=%1b%5b2J%22")
         .await;
     for broken in [
         "GET /app/\x1b[2J HTTP/1.1\r\nHost: {host}\r\nCookie: doorstep=cookie-canary-1\r\n\r\n",
@@ -66,7 +66,7 @@ async fn log_1_log_2_every_line_is_one_record_and_holds_no_secret_even_at_debug(
         records += 1;
     }
     assert!(
-        records > 20 && logs.contains("decided"),
+        records > 12 && logs.contains("decided"),
         "{records} records: it is not at debug\n{logs}"
     );
     assert!(!logs.contains(['\u{1b}', '\u{2028}']), "{logs}");
