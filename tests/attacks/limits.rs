@@ -387,7 +387,7 @@ async fn a_flood_of_newcomers_gets_no_sessions_and_takes_nobodys(kind: StoreKind
 }
 
 /// The gateway's memory, once it has settled.
-async fn settled(world: &mut World) -> u64 {
+pub(super) async fn settled(world: &mut World) -> u64 {
     let mut last = world.gateway.process().resident_kib();
     for _ in 0..20 {
         tokio::time::sleep(Duration::from_millis(100)).await;

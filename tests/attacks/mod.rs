@@ -6,6 +6,7 @@ mod factors;
 mod framing;
 mod guessing;
 mod h2;
+mod h2_floods;
 mod h2_paths;
 mod h2_rules;
 mod headers;
