@@ -43,6 +43,9 @@ async fn pour(address: SocketAddr, frames: impl Iterator<Item = Vec<u8>>) {
     let _ = listening.await;
 }
 
+/// What it is, and its piece of each number.
+type Flood<'a> = (&'a str, Box<dyn Fn(u32) -> Vec<u8> + 'a>);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_is_bounded_under_floods_of_http2_frames() {
     let mut world = World::with(StoreKind::Memory, Knobs::default(), |settings| {
@@ -61,7 +64,7 @@ async fn memory_is_bounded_under_floods_of_http2_frames() {
     };
     let (page, post) = (get("GET", "/public/ping"), get("POST", "/login"));
     let stream = |number: u32| 2 * number + 1;
-    let floods: Vec<(&str, Box<dyn Fn(u32) -> Vec<u8>>)> = vec![
+    let floods: Vec<Flood<'_>> = vec![
         (
             "streams that are reset at once",
             Box::new(|number| {
