@@ -28,7 +28,7 @@ impl Doorstep {
             Slot::Replaced => return Ok(Who::Replaced),
             Slot::Live(stored) => *stored,
         };
-        if stored.record.is_over(now) || self.copies.is_ended(id.public())? {
+        if !stored.record.is_current(now) || self.copies.is_ended(id.public())? {
             return Ok(Who::Nobody);
         }
         let standing = match stored.record.level.holder() {

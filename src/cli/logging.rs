@@ -12,7 +12,10 @@ pub(super) fn init(service: bool) {
     let known = EnvFilter::builder().parse(&wanted).is_ok();
     let level = if known { wanted.as_str() } else { default };
     let filter = EnvFilter::builder().parse_lossy(directives(level));
+    // What cannot be logged, because the disk behind the log is full, is lost: to say so in the same place would fail
+    // as well, and take the request along (I9).
     let builder = tracing_subscriber::fmt()
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     let json = std::env::var("DOORSTEP_LOG_FORMAT").is_ok_and(|format| format == "json");

@@ -29,6 +29,8 @@ pub struct Bounds {
     pub slowest_body: Limit,
     /// How long a browser may take nothing of its answer.
     pub send_timeout: Duration,
+    /// How long the portal may take to begin an answer, logins aside.
+    pub answer_timeout: Duration,
     /// Sessions that begin at one address (IPv6: at one /64) with nobody signed in.
     pub new_sessions_per_address: Limit,
     /// What the store in memory keeps at most.
@@ -51,6 +53,7 @@ impl Default for Bounds {
                 window: seconds(60),
             },
             send_timeout: seconds(60),
+            answer_timeout: seconds(600),
             new_sessions_per_address: Limit {
                 count: 1_000,
                 window: seconds(600),
@@ -94,6 +97,7 @@ pub(super) fn bounds(reader: &mut Reader<'_>, text: &LimitsText) -> Option<Bound
     let header_timeout = duration(&text.header_timeout, usual.header_timeout);
     let body_timeout = duration(&text.body_timeout, usual.body_timeout);
     let send_timeout = duration(&text.send_timeout, usual.send_timeout);
+    let answer_timeout = duration(&text.answer_timeout, usual.answer_timeout);
     let slowest_body = reader.value_or(text.slowest_body.as_ref(), usual.slowest_body, parse_limit);
     let begun = text.new_sessions_per_address.as_ref();
     let new_sessions_per_address = reader.value_or(begun, usual.new_sessions_per_address, parse_limit);
@@ -106,6 +110,7 @@ pub(super) fn bounds(reader: &mut Reader<'_>, text: &LimitsText) -> Option<Bound
         body_timeout: body_timeout?,
         slowest_body: slowest_body?,
         send_timeout: send_timeout?,
+        answer_timeout: answer_timeout?,
         new_sessions_per_address: new_sessions_per_address?,
         store: StoreBounds {
             anonymous: anonymous?,
@@ -128,7 +133,8 @@ impl Bounds {
             format!(
                 "A request's head has {} to be whole, and at most {} bytes and {} lines; more is answered 431. A \
                  login or a form of doorstep's own has {} for its body; a longer upload ends where fewer than {} \
-                 bytes come in {}, and an answer where the browser takes nothing for {}.",
+                 bytes come in {}, and an answer where the browser takes nothing for {}. The portal has {} to begin \
+                 an answer (504 past that); one that has begun may take as long as it likes.",
                 show_duration(self.header_timeout),
                 self.header_bytes,
                 self.header_lines,
@@ -136,6 +142,7 @@ impl Bounds {
                 self.slowest_body.count,
                 show_duration(self.slowest_body.window),
                 show_duration(self.send_timeout),
+                show_duration(self.answer_timeout),
             ),
             format!(
                 "From one address {} sessions can begin in {} with nobody signed in; past that doorstep keeps \

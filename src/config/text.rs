@@ -381,6 +381,7 @@ pub(super) struct LimitsText {
     pub body_timeout: Option<Text>,
     pub slowest_body: Option<Text>,
     pub send_timeout: Option<Text>,
+    pub answer_timeout: Option<Text>,
     pub anonymous_sessions: Option<Spanned<u64>>,
     pub anonymous_sessions_per_address: Option<Spanned<u64>>,
     pub new_sessions_per_address: Option<Text>,

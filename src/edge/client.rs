@@ -21,13 +21,18 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
         return peer;
     }
     let mut furthest = peer;
-    let lines: Vec<&str> = headers
+    // As bytes: what a client wrote before the proxy's own word may be no text, and must not take that along.
+    let lines: Vec<&[u8]> = headers
         .get_all("x-forwarded-for")
         .iter()
-        .filter_map(|value| value.to_str().ok())
+        .map(http::HeaderValue::as_bytes)
         .collect();
-    for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-        let Some(address) = parse_hop(hop) else {
+    let hops = lines
+        .iter()
+        .rev()
+        .flat_map(|line| line.rsplit(|byte| *byte == b','));
+    for hop in hops {
+        let Some(address) = std::str::from_utf8(hop).ok().and_then(parse_hop) else {
             // What the trusted proxies wrote ends here; beyond it anybody could have written.
             return furthest;
         };
@@ -167,6 +172,9 @@ mod tests {
             ("10.0.0.1", vec!["203.0.113.9, 10.0.0.2"], "203.0.113.9"),
             ("10.0.0.1", vec!["1.1.1.1", "203.0.113.9"], "203.0.113.9"),
             ("10.0.0.1", vec!["203.0.113.9, nonsense"], "10.0.0.1"),
+            ("10.0.0.1", vec!["\u{fc}, 203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", vec!["1.1.1.1", "\u{fc},203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", vec!["10.9.9.9", "203.0.113.9,\u{fc}"], "10.0.0.1"),
             ("10.0.0.1", vec![], "10.0.0.1"),
             ("10.0.0.1", vec!["203.0.113.9:4711"], "203.0.113.9"),
             ("10.0.0.1", vec!["[2001:db8::1]:4711"], "2001:db8::1"),

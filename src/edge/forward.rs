@@ -1,7 +1,6 @@
 //! A request on to the portal: by pingora, as a stream, or by an exchange where its body had to be read.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use pingora::proxy::Session;
@@ -17,9 +16,6 @@ use crate::access::LiveSession;
 use crate::config::Config;
 use crate::gate::{Credentials, Route};
 use crate::pages::Told;
-
-/// How long the portal may take to begin its answer to a request whose body was read.
-pub(super) const READ_REQUEST_TIME: Duration = Duration::from_secs(120);
 
 impl Door {
     /// Forwards by pingora, or by an exchange where the body was read.
@@ -57,9 +53,9 @@ impl Door {
         let mut head = session.req_header().clone();
         strip_hop_by_hop(&mut head)?;
         passage.prepare(&mut head)?;
-        let sent = self
-            .exchange(&passage.arrival.settings.config, head, body, READ_REQUEST_TIME)
-            .await;
+        let config = &passage.arrival.settings.config;
+        let time = config.limits.bounds.answer_timeout;
+        let sent = self.exchange(config, head, body, time).await;
         let mut exchange = match sent {
             Ok(exchange) => exchange,
             Err(error) => {

@@ -2,7 +2,7 @@
 //! could read in two ways (I2, THREATS class C). Looks at the raw bytes, for the parser has already tidied
 //! some of it away (pingora removes a Content-Length beside a Transfer-Encoding, and joins equal ones).
 
-use http::header::{AUTHORIZATION, COOKIE, EXPECT, HOST};
+use http::header::{AUTHORIZATION, COOKIE, EXPECT, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::Origin;
@@ -215,6 +215,11 @@ pub fn check_headers(
     if headers.get_all(AUTHORIZATION).iter().count() > 1 {
         return Err(Unclean::Bad("more than one Authorization"));
     }
+    // By these it is judged whose page asks (THREATS D5, F4).
+    let whose = [ORIGIN, HeaderName::from_static("sec-fetch-site")];
+    if whose.iter().any(|name| headers.get_all(name).iter().count() > 1) {
+        return Err(Unclean::Bad("more than one Origin or Sec-Fetch-Site"));
+    }
     let expects = headers.get_all(EXPECT);
     if expects
         .iter()
@@ -341,6 +346,23 @@ mod tests {
         assert_eq!(check_size(b"/", &headers, most), Err(Unclean::TooLarge));
         headers.clear();
         assert_eq!(check_size(&[b'x'; 1001], &headers, most), Err(Unclean::TooLarge));
+    }
+
+    #[test]
+    fn d5_f4_whose_page_asks_is_said_once() {
+        let public = Origin::parse("https://portal.example.com").unwrap();
+        for name in ["origin", "sec-fetch-site", "authorization"] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, "portal.example.com".parse().unwrap());
+            let name: HeaderName = name.parse().unwrap();
+            headers.append(&name, "a".parse().unwrap());
+            assert!(check_headers(&headers, None, &public, false).is_ok(), "{name}");
+            headers.append(&name, "a".parse().unwrap());
+            assert!(
+                check_headers(&headers, None, &public, false).is_err(),
+                "{name} twice"
+            );
+        }
     }
 
     #[test]

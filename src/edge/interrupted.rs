@@ -11,7 +11,7 @@ use super::answer;
 use super::arrival::Arrival;
 use super::door::{Broken, Classed, Door, Step};
 use super::exchange::strip_hop_by_hop;
-use super::forward::{READ_REQUEST_TIME, watch};
+use super::forward::watch;
 use super::own;
 use super::passage::Passage;
 use crate::access::{INTERRUPTED, KEPT_FOR, LiveSession, Who};
@@ -163,7 +163,8 @@ impl Door {
         }
         passage.prepare(&mut head)?;
         let config = &arrival.settings.config;
-        let mut exchange = match self.exchange(config, head, body, READ_REQUEST_TIME).await {
+        let time = config.limits.bounds.answer_timeout;
+        let mut exchange = match self.exchange(config, head, body, time).await {
             Ok(exchange) => exchange,
             Err(error) => {
                 self.door.metrics.portal_down();

@@ -1,10 +1,12 @@
 //! Connections that are open: what ends a session ends them too (I13), and a stop waits for them.
 
 use std::net::IpAddr;
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::lines::Lines;
 use crate::access::{Doorstep, LiveSession};
 use crate::gate::{Ask, Presence, Route, Verdict, decide};
 use crate::sessions::Limit;
@@ -26,6 +28,17 @@ pub struct Slot {
     serving: Mutex<Option<Serving>>,
     streams: AtomicBool,
     upload: Mutex<Option<Upload>>,
+    awaited: Mutex<Option<Awaited>>,
+    /// The portal took too long to begin its answer.
+    late: AtomicBool,
+}
+
+/// The portal's answer, which has not begun.
+struct Awaited {
+    /// The connection that it must come by.
+    line: RawFd,
+    /// When the browser or the portal last said anything.
+    since: Instant,
 }
 
 /// A request's body on its way to the portal.
@@ -71,8 +84,41 @@ impl Slot {
         }
     }
 
+    /// Notes that the portal's answer must come by a connection, or that it has begun.
+    pub fn await_answer(&self, line: Option<RawFd>) {
+        if let Ok(mut awaited) = self.awaited.lock() {
+            let since = Instant::now();
+            *awaited = line.map(|line| Awaited { line, since });
+        }
+    }
+
+    /// Notes that the portal has said that it is at work (1xx), or that more of the request has come.
+    pub fn note_work(&self) {
+        if let Ok(mut awaited) = self.awaited.lock()
+            && let Some(awaited) = awaited.as_mut()
+        {
+            awaited.since = Instant::now();
+        }
+    }
+
+    /// The connection by which an answer was waited for too long.
+    fn late_line(&self, most: Duration) -> Option<RawFd> {
+        let mut slot = self.awaited.lock().ok()?;
+        let awaited = slot.as_ref().filter(|awaited| awaited.since.elapsed() >= most)?;
+        let line = awaited.line;
+        *slot = None;
+        self.late.store(true, Ordering::Relaxed);
+        Some(line)
+    }
+
+    /// Whether the portal took too long to begin its answer.
+    pub fn is_late(&self) -> bool {
+        self.late.load(Ordering::Relaxed)
+    }
+
     /// Notes that so much of it came.
     pub fn note_body(&self, bytes: usize, end: bool) {
+        self.note_work();
         if let Ok(mut upload) = self.upload.lock() {
             if end {
                 *upload = None;
@@ -115,7 +161,7 @@ impl Slot {
     }
 
     /// Resolves when the connection must close; never where nothing is forwarded under a session.
-    pub async fn must_close(&self, door: &Doorstep, stop: &Stop) {
+    pub async fn must_close(&self, door: &Doorstep, stop: &Stop, lines: &Lines) {
         // Polled again with each step of the request that it stands beside, so no waker is needed.
         std::future::poll_fn(|_| {
             if self.is_serving() {
@@ -130,6 +176,11 @@ impl Slot {
             tokio::time::sleep(LOOK_EVERY).await;
             if stop.is_stopping() && self.streams.load(Ordering::Relaxed) {
                 return;
+            }
+            let most = door.settings.load().config.limits.bounds.answer_timeout;
+            if let Some(line) = self.late_line(most) {
+                // Whoever waits for the answer now reads the end of it, and says so to the browser.
+                lines.cut(line);
             }
             if self.is_body_too_slow() {
                 door.metrics.refused("slow_body");

@@ -18,6 +18,7 @@ mod front;
 mod headers;
 pub(crate) mod hygiene;
 mod interrupted;
+mod lines;
 mod live;
 mod login;
 mod long;

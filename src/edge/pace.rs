@@ -24,6 +24,16 @@ const LARGE_HEADS: usize = 32;
 /// Bytes with which HTTP/2 begins (RFC 9113 3.4).
 const H2_PREFACE: usize = 24;
 
+/// pingora reads so many header lines and so many bytes of a head, and answers 400 to more, before anybody has seen
+/// the request (its `MAX_HEADERS`, `MAX_HEADER_SIZE`).
+const LINES_READ: usize = 256;
+const BYTES_READ: usize = 1_048_575;
+
+/// What is answered in its place.
+const TOO_LARGE: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\
+    Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nConnection: close\r\n\
+    Content-Length: 38\r\n\r\nthe head of the request is too large.\n";
+
 tokio::task_local! {
     /// The pace of the HTTP/1 connection that this task serves.
     pub static PACE: Arc<Pace>;
@@ -69,6 +79,10 @@ pub struct Paced {
     /// Runs while a head is not whole after its first bytes.
     clock: Option<Pin<Box<Sleep>>>,
     large: Option<OwnedSemaphorePermit>,
+    /// Line feeds since the head began.
+    lines: usize,
+    /// So much of [`TOO_LARGE`] was sent.
+    refused: usize,
 }
 
 impl Paced {
@@ -80,11 +94,14 @@ impl Paced {
             limits,
             clock: None,
             large: None,
+            lines: 0,
+            refused: 0,
         }
     }
 
-    /// So many bytes have come.
-    fn note(&mut self, bytes: usize) -> io::Result<()> {
+    /// These bytes have come.
+    fn note(&mut self, read: &[u8]) -> io::Result<()> {
+        let bytes = read.len();
         if self.pace.past_head.load(Ordering::Relaxed) {
             self.clock = None;
             self.large = None;
@@ -97,7 +114,12 @@ impl Paced {
             }
             return Ok(());
         }
-        let head = self.pace.head.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let before = self.pace.head.fetch_add(bytes, Ordering::Relaxed);
+        let head = before + bytes;
+        if before == 0 {
+            self.lines = 0;
+        }
+        self.lines += read.iter().filter(|byte| **byte == b'\n').count();
         if head <= self.limits.bytes {
             self.large = None;
         } else if self.large.is_none() {
@@ -107,6 +129,27 @@ impl Paced {
             }
         }
         Ok(())
+    }
+
+    /// Whether an answer that is written now is pingora's own, to a head of which it does not read more. (All others
+    /// come after [`Pace::head_is_whole`].)
+    fn is_refused_unread(&self) -> bool {
+        !self.limits.is_http2
+            && !self.pace.past_head.load(Ordering::Relaxed)
+            // the request line, and the line that ends the head where that came at all
+            && (self.lines > LINES_READ + 1 || self.pace.head.load(Ordering::Relaxed) > BYTES_READ)
+    }
+
+    /// Sends [`TOO_LARGE`] in place of `length` bytes.
+    fn poll_refuse(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
+        while let Some(rest) = TOO_LARGE.get(self.refused..).filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut self.inner).poll_write(cx, rest) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(written)) => self.refused += written,
+                other => return other,
+            }
+        }
+        Poll::Ready(Ok(length))
     }
 
     /// Nothing has come. Whether a head is waited for too long.
@@ -139,8 +182,8 @@ impl AsyncRead for Paced {
         let before = buf.filled().len();
         match Pin::new(&mut self.inner).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => {
-                let bytes = buf.filled().len() - before;
-                Poll::Ready(self.note(bytes))
+                let read = buf.filled().get(before..).unwrap_or_default();
+                Poll::Ready(self.note(read))
             }
             Poll::Pending if self.is_too_slow(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             other => other,
@@ -150,6 +193,9 @@ impl AsyncRead for Paced {
 
 impl AsyncWrite for Paced {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.is_refused_unread() {
+            return self.poll_refuse(cx, buf.len());
+        }
         Pin::new(&mut self.inner).poll_write(cx, buf)
     }
 
@@ -166,6 +212,10 @@ impl AsyncWrite for Paced {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.is_refused_unread() {
+            let length = bufs.iter().map(|buf| buf.len()).sum();
+            return self.poll_refuse(cx, length);
+        }
         Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::Digest;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::H2Options;
 use pingora::proxy::{FailToProxy, HttpProxy, ProxyHttp, Session};
@@ -57,6 +58,19 @@ impl ProxyHttp for Hooks {
         Ok(Box::new(peer))
     }
 
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        _reused: bool,
+        _peer: &HttpPeer,
+        line: std::os::fd::RawFd,
+        _digest: Option<&Digest>,
+        _known: &mut Known,
+    ) -> Result<()> {
+        let _ = SLOT.try_with(|slot| slot.await_answer(Some(line)));
+        Ok(())
+    }
+
     async fn upstream_request_filter(
         &self,
         _session: &mut Session,
@@ -96,7 +110,12 @@ impl ProxyHttp for Hooks {
         head: &mut ResponseHeader,
         known: &mut Known,
     ) -> Result<()> {
-        if head.status.is_informational() && head.status != 101 {
+        let is_begun = !head.status.is_informational() || head.status == 101;
+        let _ = SLOT.try_with(|slot| match is_begun {
+            true => slot.await_answer(None),
+            false => slot.note_work(),
+        });
+        if !is_begun {
             // It ends here, or goes to somebody who waits for it (100) with nothing in it.
             let names: Vec<_> = head.headers.keys().cloned().collect();
             for name in names {
@@ -128,6 +147,28 @@ impl ProxyHttp for Hooks {
             *body = page.pass(body.take(), is_last);
         }
         Ok(None)
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        _known: &mut Known,
+        reused: bool,
+    ) -> Box<Error> {
+        if SLOT.try_with(|slot| slot.is_late()).unwrap_or_default() {
+            let mut late = Error::explain(ErrorType::ReadTimedout, "the portal did not begin its answer");
+            late.set_retry(false);
+            return late.into_up();
+        }
+        let _ = SLOT.try_with(|slot| slot.await_answer(None));
+        if session.req_header().method.is_idempotent() && !session.as_ref().retry_buffer_truncated() {
+            error.retry.decide_reuse(reused);
+        } else {
+            error.set_retry(false);
+        }
+        error
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, known: &mut Known) -> FailToProxy {
@@ -245,7 +286,7 @@ impl HttpServerApp for Guarded {
         tokio::select! {
             biased;
             reusable = served => reusable,
-            () = slot.must_close(&self.door.door, &self.door.stop) => None,
+            () = slot.must_close(&self.door.door, &self.door.stop, &self.door.upstream.lines) => None,
         }
     }
 

@@ -10,10 +10,11 @@ use pingora::protocols::ALPN;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType};
 
+use super::lines::Lines;
 use crate::config;
 
 /// How long a connection to the portal may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an unused connection to the portal is kept.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often the portal's name is looked up anew.
@@ -23,6 +24,8 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct Upstream {
     address: ArcSwapOption<SocketAddr>,
+    /// The connections to it.
+    pub lines: Arc<Lines>,
 }
 
 impl Upstream {
@@ -76,6 +79,7 @@ impl Upstream {
         options.connection_timeout = Some(CONNECT_TIMEOUT);
         options.total_connection_timeout = Some(CONNECT_TIMEOUT * 2);
         options.idle_timeout = Some(IDLE_TIMEOUT);
+        options.custom_l4 = Some(self.lines.clone());
         Ok(peer)
     }
 }

@@ -222,7 +222,7 @@ impl Doorstep {
         now: Timestamp,
     ) -> Result<Option<Waiting>, Unknown> {
         let stored = match self.store.session(&session.stored.record.id, now).await? {
-            Slot::Live(stored) if !stored.record.is_over(now) => stored,
+            Slot::Live(stored) if stored.record.is_current(now) => stored,
             Slot::Live(_) | Slot::Absent | Slot::Replaced => return Ok(None),
         };
         let holder = match &stored.record.level {

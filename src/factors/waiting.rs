@@ -121,7 +121,7 @@ impl Doorstep {
     /// Reads a session and its holder anew.
     pub(super) async fn waiting(&self, session: &LiveSession, now: Timestamp) -> Result<Standing, Unknown> {
         let stored = match self.store.session(&session.stored.record.id, now).await? {
-            Slot::Live(stored) if !stored.record.is_over(now) => stored,
+            Slot::Live(stored) if stored.record.is_current(now) => stored,
             Slot::Live(_) | Slot::Absent => return Ok(Standing::Ended),
             Slot::Replaced => return Ok(Standing::Overtaken),
         };

@@ -151,4 +151,6 @@ mod login_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod readings;
+#[cfg(test)]
 mod tests;

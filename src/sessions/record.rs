@@ -1,6 +1,7 @@
 //! What the store keeps of a session, in the clear: who and how far, never a cookie or a token.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,9 @@ impl Level {
     }
 }
 
+/// How far the clocks of two gateways may be apart.
+const CLOCKS_APART: Duration = Duration::from_secs(300);
+
 /// A session, without what is sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRecord {
@@ -103,6 +107,12 @@ impl SessionRecord {
     /// Whether the session is over at `now`.
     pub fn is_over(&self, now: Timestamp) -> bool {
         now >= self.ends || now >= self.idle_until
+    }
+
+    /// Whether it can be used at `now`: it is not over, nor was it used in the future. Then the clock was set back,
+    /// and nothing that ends by the clock may last longer for that (I9).
+    pub fn is_current(&self, now: Timestamp) -> bool {
+        !self.is_over(now) && self.last_seen <= now.plus(CLOCKS_APART)
     }
 
     /// The moment from which the store need not keep it.

@@ -53,33 +53,46 @@ async fn g11_a_wrong_password_says_the_same_of_everybody_and_takes_as_long() {
         locked.type_token("000000").await;
     }
     let logins = [ANNA, BEN, CAROL, NORA, "nobody@acme.example"];
+    let mut said = Vec::new();
+    for login in logins {
+        let fields = [("email", login), ("password", "wrong")];
+        let (status, text, headers) = bare(&world.browser().post("/login", &fields).await);
+        said.push((status, text.replace(login, "LOGIN"), headers));
+    }
+    assert!(said.windows(2).all(|pair| pair[0] == pair[1]), "{said:#?}");
+    // What is looked up for one and not for another would take a file's or a network's time, in every attempt; what a
+    // busy machine does in between does not.
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let quick = quickest(&world, &logins).await;
+        let (least, most) = (quick.iter().min().unwrap(), quick.iter().max().unwrap());
+        if *most - *least < (*least / 4).max(Duration::from_micros(400)) {
+            return;
+        }
+        seen.push(quick);
+    }
+    panic!("{seen:?}");
+}
+
+/// How long a wrong password takes for each login when nothing else is in the way: the lowest tenth of many.
+async fn quickest(world: &World, logins: &[&str]) -> Vec<Duration> {
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); logins.len()];
-    let mut first = None;
-    for round in 0..200 {
-        for (number, login) in logins.iter().enumerate() {
+    for round in 0..120 {
+        for place in 0..logins.len() {
+            // nobody is always the first
+            let number = (round + place) % logins.len();
             let browser = world.browser();
+            let fields = [("email", logins[number]), ("password", "wrong")];
             let begun = Instant::now();
-            let fields = [("email", *login), ("password", "wrong")];
-            let answer = browser.post("/login", &fields).await;
+            browser.post("/login", &fields).await;
             times[number].push(begun.elapsed());
-            if round == 0 {
-                let said = bare(&answer);
-                let said = (said.0, said.1.replace(login, "LOGIN"), said.2);
-                assert_eq!(first.get_or_insert_with(|| said.clone()), &said, "{login}");
-            }
         }
     }
-    let medians: Vec<Duration> = times
-        .iter_mut()
-        .map(|times| {
-            times.sort_unstable();
-            times[times.len() / 2]
-        })
-        .collect();
-    let (least, most) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
-    // What is looked up for one and not for another would take a file's or a network's time.
-    let allowed = (*least / 4).max(Duration::from_micros(400));
-    assert!(*most - *least < allowed, "{medians:?}");
+    let quick = times.iter_mut().map(|times| {
+        times.sort_unstable();
+        times[times.len() / 10]
+    });
+    quick.collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -202,6 +202,163 @@ async fn f3_a_head_too_large_is_431_and_opens_nothing() {
     anna.get("/app/secret").await.expect(200);
 }
 
+/// More lines, or a longer head, than pingora reads: 431 all the same, and closed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f3_a_head_of_which_nobody_reads_more_is_431_too() {
+    for tls in [false, true] {
+        let mut world = World::with(StoreKind::Memory, Knobs::default(), |settings| {
+            settings.limits = "header_lines = 256\n".into();
+            settings.tls = tls;
+        })
+        .await;
+        let anna = world.anna_signed_in().await;
+        let own = anna.cookie_header("/");
+        world.portal.take_seen();
+        let host = world.gateway.address;
+        let lines = |count: usize| {
+            (0..count)
+                .map(|number| format!("X-{number}: 1\r\n"))
+                .collect::<String>()
+        };
+        // beside Host and Cookie
+        for (what, more, status) in [
+            ("a head of 256 lines", lines(254), 200),
+            ("a head of 257 lines", lines(255), 431),
+            ("a head of 400 lines", lines(398), 431),
+            ("a head of 5000 lines", lines(4998), 431),
+            (
+                "a head with a bad line, and too many",
+                format!("bad line\r\n{}", lines(400)),
+                400,
+            ),
+            (
+                "a head of more than a mebibyte",
+                format!("X: {}\r\n", "x".repeat(1_100_000)),
+                431,
+            ),
+        ] {
+            let request = format!("GET /app/secret HTTP/1.1\r\nHost: {host}\r\nCookie: {own}\r\n{more}\r\n");
+            let got = match tls {
+                false => raw_for(host, request.as_bytes(), Duration::from_secs(5))
+                    .await
+                    .text(),
+                true => over_tls(host, request.as_bytes()).await,
+            };
+            // (what nobody reads is answered before all of it is sent: the answer may be lost with the connection)
+            let lost = got.is_empty() && more.len() > 100_000;
+            let right = got.starts_with(&format!("HTTP/1.1 {status}"));
+            let refused =
+                status != 200 && (got.starts_with("HTTP/1.1 431") || got.starts_with("HTTP/1.1 400"));
+            assert!(
+                right || lost || (status == 400 && refused),
+                "{what}, TLS {tls}: {got}"
+            );
+            assert_eq!(got.contains(SECRET), status == 200, "{what}: {got}");
+        }
+        assert_eq!(
+            world.portal.protected_seen().len(),
+            1,
+            "{:?}",
+            world.portal.seen()
+        );
+    }
+}
+
+async fn over_tls(host: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = crate::support::tls::connect(host, "http/1.1").await.unwrap();
+    let _ = stream.write_all(bytes).await;
+    let _ = stream.flush().await;
+    let mut got = Vec::new();
+    let mut chunk = [0; 4096];
+    while let Ok(Ok(length @ 1..)) =
+        tokio::time::timeout(Duration::from_secs(5), stream.read(&mut chunk)).await
+    {
+        got.extend_from_slice(&chunk[..length]);
+    }
+    text(&got)
+}
+
+/// An address of this machine's that is not its loopback.
+fn other_address(there: &str, any: &str) -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind(any).ok()?;
+    socket.connect(there).ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
+}
+
+/// So many connections of one address, and not one more; others, and loopback, are not concerned; closing makes room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_address_has_so_many_connections_and_no_more() {
+    let mut settings = crate::support::gateway::Settings::new("127.0.0.1:9".parse().unwrap());
+    settings.limits = "connections_per_address = 6\n".into();
+    let mut gateway = crate::support::Gateway::prepare(settings);
+    let text = std::fs::read_to_string(gateway.config()).unwrap();
+    let own = format!("[listen]\naddress = \"{}\"", gateway.address);
+    let port = gateway.address.port();
+    assert!(text.contains(&own), "{text}");
+    std::fs::write(
+        gateway.config(),
+        text.replace(&own, &format!("[listen]\naddress = \"[::]:{port}\"")),
+    )
+    .unwrap();
+    gateway.run().await;
+    let addresses: Vec<_> = [
+        ("192.0.2.1:9", "0.0.0.0:0"),
+        ("[2001:db8::1]:9", "[::]:0"),
+        ("[fd00::1]:9", "[::]:0"),
+    ]
+    .into_iter()
+    .filter_map(|(there, any)| other_address(there, any))
+    .collect();
+    if addresses.is_empty() {
+        eprintln!("this machine has no address but its loopback: the test beside the code has to do");
+    }
+    let host = gateway.address;
+    for ip in addresses {
+        let there = SocketAddr::new(ip, port);
+        let mut open = Vec::new();
+        for number in 0..6 {
+            let mut stream = TcpStream::connect(there).await.unwrap();
+            let answer = ask(&mut stream, host, "/.doorstep/challenge").await;
+            assert!(answer.contains("401"), "{number} of {ip}: {answer}");
+            open.push(stream);
+        }
+        for _ in 0..3 {
+            let answer = raw_for(there, b"", Duration::from_secs(5)).await;
+            assert!(
+                answer.closed && answer.bytes.is_empty(),
+                "{ip}: one too many: {}",
+                answer.text()
+            );
+        }
+        let mut near = TcpStream::connect(SocketAddr::new([127, 0, 0, 1].into(), port))
+            .await
+            .unwrap();
+        assert!(
+            ask(&mut near, host, "/.doorstep/challenge").await.contains("401"),
+            "loopback"
+        );
+        // those that are open are still served
+        for stream in &mut open {
+            assert!(
+                ask(stream, host, "/.doorstep/challenge").await.contains("401"),
+                "{ip}"
+            );
+        }
+        open.truncate(3);
+        until("there is room again", PATIENCE, || async {
+            let mut stream = TcpStream::connect(there).await.ok()?;
+            let request = format!("GET /.doorstep/challenge HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.ok()?;
+            let mut first = [0; 12];
+            stream.read_exact(&mut first).await.ok().map(drop)
+        })
+        .await;
+        let metrics = gateway.ask_ops("/metrics").await;
+        assert!(metrics.holds("reason=\"connections\""), "{}", metrics.shown());
+    }
+}
+
 over_each_store![a_flood_of_newcomers_gets_no_sessions_and_takes_nobodys,];
 
 async fn a_flood_of_newcomers_gets_no_sessions_and_takes_nobodys(kind: StoreKind) {
@@ -230,7 +387,7 @@ async fn a_flood_of_newcomers_gets_no_sessions_and_takes_nobodys(kind: StoreKind
 }
 
 /// The gateway's memory, once it has settled.
-async fn settled(world: &mut World) -> u64 {
+pub(super) async fn settled(world: &mut World) -> u64 {
     let mut last = world.gateway.process().resident_kib();
     for _ in 0..20 {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -262,11 +419,20 @@ async fn memory_is_bounded_under_a_flood_of_newcomers() {
     };
     // fills what may be filled, and warms what is warmed once
     flood(1600).await;
-    let before = settled(&mut world).await;
-    flood(4000).await;
-    let after = settled(&mut world).await;
-    println!("4000 newcomers beyond the bound of 1000: {before} -> {after} KiB");
-    assert!(after < before + 6 * 1024, "{before} -> {after} KiB");
+    // What is kept for each would grow by at least a KiB and a half with each of them, in every round.
+    let mut rounds = Vec::new();
+    for _ in 0..4 {
+        let before = settled(&mut world).await;
+        flood(4000).await;
+        let after = settled(&mut world).await;
+        println!("4000 newcomers beyond the bound of 1000: {before} -> {after} KiB");
+        rounds.push((before, after));
+        if after < before + 3 * 1024 {
+            break;
+        }
+    }
+    let (before, after) = rounds[rounds.len() - 1];
+    assert!(after < before + 3 * 1024, "it grows and grows: {rounds:?} KiB");
     assert!(anna.get("/app/secret").await.expect(200).holds(SECRET));
 }
 

@@ -99,6 +99,24 @@ async fn f2_tossed_session_cookies_do_not_count() {
         assert!(!answer.text().contains(SECRET), "{line} was honoured");
         assert!(matches!(answer.status(), 303 | 400), "{line}: {}", answer.text());
     }
+    // The same in two lines: a name that comes twice counts in neither.
+    for (one, two) in [
+        (format!("doorstep={token}"), "doorstep=forged".to_owned()),
+        ("doorstep=forged".into(), format!("doorstep={token}")),
+        (format!("a=b; doorstep={token}"), format!("doorstep={token}; c=d")),
+    ] {
+        let request = format!(
+            "GET /app/secret HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nConnection: close\r\n\
+             Cookie: {one}\r\nCookie: {two}\r\n\r\n"
+        );
+        let answer = raw_for(host, request.as_bytes(), Duration::from_secs(5)).await;
+        assert!(!answer.text().contains(SECRET), "{one}, {two} was honoured");
+        assert!(
+            matches!(answer.status(), 303 | 400),
+            "{one}, {two}: {}",
+            answer.text()
+        );
+    }
     anna.get("/app/secret").await.expect(200);
     assert_eq!(world.portal.protected_seen().len(), 1);
 }

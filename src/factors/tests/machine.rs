@@ -7,6 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;
 
+use super::steps::{PEOPLE, Step, TABS, step};
 use super::world::{MINUTE, World, firm, name, ops};
 use crate::access::{Accepted, Doorstep, Ending, LiveSession, LoginCheck, LoginOutcome, Who};
 use crate::clock::Timestamp;
@@ -18,65 +19,12 @@ use crate::gate::{Ask, Credentials, Refusal, Route, Verdict, decide};
 use crate::secret::SessionToken;
 use crate::vault::{Vault, Waiting};
 
-const PEOPLE: [&str; 2] = ["anna", "carl"];
-const TABS: usize = 3;
 const SEED: &[u8] = b"12345678901234567890";
 const SHAPE: TotpShape = TotpShape {
     digits: 6,
     period: 30,
     skew: 1,
 };
-
-/// What may happen.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Login {
-        tab: usize,
-        gate: usize,
-        who: usize,
-    },
-    /// A key of so many steps from now, or a wrong one.
-    Type {
-        tab: usize,
-        gate: usize,
-        steps: i64,
-        wrong: bool,
-    },
-    /// The same, under a token that was replaced or ended.
-    TypeUnderOld {
-        gate: usize,
-        steps: i64,
-    },
-    LoginUnderOld {
-        gate: usize,
-        who: usize,
-    },
-    Toggle,
-    Wait(u64),
-    RevokeEmployee(usize),
-    RevokeSession(usize),
-    Logout {
-        tab: usize,
-        gate: usize,
-    },
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let tab = 0..TABS;
-    let gate = 0..2_usize;
-    prop_oneof![
-        5 => (tab.clone(), gate.clone(), 0..PEOPLE.len()).prop_map(|(tab, gate, who)| Step::Login { tab, gate, who }),
-        7 => (tab.clone(), gate.clone(), -1..=1_i64, prop::bool::weighted(0.2))
-            .prop_map(|(tab, gate, steps, wrong)| Step::Type { tab, gate, steps, wrong }),
-        1 => (gate.clone(), -1..=1_i64).prop_map(|(gate, steps)| Step::TypeUnderOld { gate, steps }),
-        1 => (gate.clone(), 0..PEOPLE.len()).prop_map(|(gate, who)| Step::LoginUnderOld { gate, who }),
-        2 => Just(Step::Toggle),
-        4 => prop_oneof![Just(20_u64), Just(31), Just(120), Just(3000), Just(7300)].prop_map(Step::Wait),
-        1 => (0..PEOPLE.len()).prop_map(Step::RevokeEmployee),
-        1 => tab.clone().prop_map(Step::RevokeSession),
-        1 => (tab, gate).prop_map(|(tab, gate)| Step::Logout { tab, gate }),
-    ]
-}
 
 /// What a tab holds, as the promises have it.
 #[derive(Clone, Debug)]
@@ -103,6 +51,8 @@ struct Story {
     tokens: [Option<SessionToken>; TABS],
     old: Vec<SessionToken>,
     logins: usize,
+    /// Whose key verified last, and of which step it was.
+    used: Option<(usize, i64)>,
 }
 
 impl Story {
@@ -125,6 +75,7 @@ impl Story {
             tokens: [const { None }; TABS],
             old: Vec::new(),
             logins: 0,
+            used: None,
         }
     }
 
@@ -162,6 +113,8 @@ impl Story {
             } => self.type_token(tab, gate, steps, wrong).await,
             Step::TypeUnderOld { gate, steps } => self.type_under_old(gate, steps).await,
             Step::LoginUnderOld { gate, who } => self.login_under_old(gate, who).await,
+            Step::Arrive { tab, gate } => self.arrive(tab, gate).await,
+            Step::Replay { gate, before } => self.replay(gate, before).await,
             Step::Toggle => self.toggle().await,
             Step::Wait(seconds) => self.world.clock.advance(std::time::Duration::from_secs(seconds)),
             Step::RevokeEmployee(who) => {
@@ -304,6 +257,7 @@ impl Story {
                 assert!(right, "I7: {step} after {}", self.model.last[held.who]);
                 self.old.extend(self.tokens[tab].replace(entry.token));
                 self.model.last[held.who] = step;
+                self.used = Some((held.who, step));
                 self.model.failures[held.who] = 0;
                 self.model.tabs[tab] = Some(Held {
                     verified: Some(self.model.switches),
@@ -329,6 +283,56 @@ impl Story {
                 panic!("an ended session is live: {}", verdict.as_str());
             }
         }
+    }
+
+    async fn arrive(&mut self, tab: usize, gate: usize) {
+        if self.live(gate, tab).await.is_some() {
+            return;
+        }
+        let (door, now) = (self.door(gate), self.world.now());
+        let client = std::net::Ipv4Addr::LOCALHOST.into();
+        let begun = door
+            .begin_anonymous(&Vault::default(), None, client, now)
+            .await
+            .unwrap();
+        self.old.extend(self.tokens[tab].take());
+        self.tokens[tab] = begun;
+    }
+
+    /// I7: what verified once never does again, nor does what was before it.
+    async fn replay(&mut self, gate: usize, before: bool) {
+        let Some((who, used)) = self.used.filter(|_| self.model.on) else {
+            return;
+        };
+        let (door, now) = (self.door(gate), self.world.now());
+        self.logins += 1;
+        let cookie = format!("sid={}-{}; Path=/", PEOPLE[who], self.logins);
+        let token = match self.accept(&door, &Who::Nobody, who, &cookie, now).await {
+            LoginOutcome::Challenge { token } => token,
+            other => panic!("I5: {other:?}"),
+        };
+        let Who::Session(live) = self.who(gate, Some(&token)).await else {
+            panic!("a new session is not there")
+        };
+        if matches!(
+            door.challenge_for(&live, true, now).await.unwrap(),
+            Opening::Open(_)
+        ) {
+            let Who::Session(live) = self.who(gate, Some(&token)).await else {
+                panic!("a new session is not there")
+            };
+            let steps = used - i64::from(before) - now.seconds().div_euclid(30);
+            match door
+                .verify_token(&live, &self.world.key(steps), now)
+                .await
+                .unwrap()
+            {
+                Typed::Wrong { .. } | Typed::Used | Typed::Expired => self.model.failures[who] += 1,
+                Typed::Locked { .. } => assert!(self.model.failures[who] >= 5, "I8: locked too early"),
+                other => panic!("I7: a used key is {}", other.as_str()),
+            }
+        }
+        self.old_browser(gate, token).await;
     }
 
     /// A login under a token that is over begins with an empty jar.
@@ -426,6 +430,11 @@ impl Story {
             }
             for token in &self.old {
                 let who = self.who(gate, Some(token)).await;
+                // F1: also one in which nobody had signed in, whoever else may hold it.
+                assert!(
+                    !matches!(who, Who::Session(_)),
+                    "I4, I10: a token that is over is a session's"
+                );
                 let verdict = self.decided(&who);
                 let shut = matches!(verdict, Verdict::Refuse(Refusal::SignIn | Refusal::Retry));
                 assert!(shut, "I4: a token that is over gets {verdict:?}");
@@ -451,45 +460,4 @@ proptest! {
             }
         });
     }
-}
-
-/// H1: whatever two admins do at once, the switch is where the last of them put it, both are audited, and the
-/// audit tells one after the other.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn h1_two_admins_who_toggle_at_once_come_one_after_the_other() {
-    let world = World::new().await;
-    let now = world.now();
-    let toggles = (0..24).map(|number| {
-        let directory = world.doors[number % 2].directory.clone();
-        tokio::spawn(async move {
-            if number % 3 == 0 {
-                directory.disable_two_factor(&ops(), &firm(), now).await.unwrap();
-            } else {
-                let switched = directory
-                    .enable_two_factor(&ops(), &firm(), None, true, now)
-                    .await;
-                switched.unwrap();
-            }
-        })
-    });
-    for toggled in futures_util::future::join_all(toggles).await {
-        toggled.unwrap();
-    }
-    let mut events: Vec<(i64, bool)> = Vec::new();
-    for (event, on) in [
-        ("firm.two_factor_enabled", true),
-        ("firm.two_factor_disabled", false),
-    ] {
-        events.extend(world.audited(event).await.iter().map(|row| (row.seq, on)));
-    }
-    events.sort_unstable();
-    for pair in events.windows(2) {
-        assert_ne!(
-            pair[0].1, pair[1].1,
-            "a switch that changed nothing, or one that is missing: {events:?}"
-        );
-    }
-    let last = events.last().unwrap().1;
-    let firm = world.door().directory.firm(&firm()).await.unwrap().unwrap();
-    assert_eq!(firm.two_factor.enabled, last, "{events:?}");
 }

@@ -1,6 +1,7 @@
 //! Stories of the challenge over a real directory and a real store.
 
 mod challenges;
+mod clocks;
 mod confirmations;
 mod crowds;
 mod guards;
@@ -13,5 +14,7 @@ mod pushes;
 mod races;
 mod recovery;
 mod sends;
+mod steps;
+mod toggles;
 mod verdicts;
 mod world;

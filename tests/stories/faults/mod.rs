@@ -2,4 +2,7 @@
 
 mod at_rest;
 mod crashes;
+mod disks;
+mod hanging;
+mod store;
 mod table;

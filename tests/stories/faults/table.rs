@@ -9,15 +9,15 @@ use crate::support::world::{ANNA, ANNA_PHONE, BEN, CAROL};
 use crate::support::{Answer, Browser, Gateway, PATIENCE, Portal, Postgres, Redis, TotpKey, until};
 
 /// A gateway whose every dependency can be made to fail.
-struct Place {
-    gateway: Gateway,
-    portal: Portal,
+pub struct Place {
+    pub gateway: Gateway,
+    pub portal: Portal,
     /// Verified; only the password; nobody.
-    anna: Browser,
-    carol: Browser,
-    stranger: Browser,
+    pub anna: Browser,
+    pub carol: Browser,
+    pub stranger: Browser,
     anna_key: TotpKey,
-    carol_key: TotpKey,
+    pub carol_key: TotpKey,
     /// A key that verified once already.
     spent: String,
     /// Anna's session at the portal.
@@ -25,7 +25,12 @@ struct Place {
 }
 
 impl Place {
-    async fn new(portal: Portal, change: impl FnOnce(&mut Settings)) -> Self {
+    pub async fn new(portal: Portal, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::run_under(portal, change, &[]).await
+    }
+
+    /// The same, the gateway started by way of another program.
+    pub async fn run_under(portal: Portal, change: impl FnOnce(&mut Settings), words: &[&str]) -> Self {
         let mut settings = Settings::new(portal.address);
         change(&mut settings);
         let mut gateway = Gateway::prepare(settings);
@@ -37,7 +42,7 @@ impl Place {
         let carol_key = gateway.enrol_totp(CAROL);
         gateway.enrol_totp(BEN);
         gateway.ok(&["firm", "enable-2fa", "acme"]);
-        gateway.run().await;
+        gateway.run_under(words).await;
         let anna = Browser::at(&gateway);
         anna.password(ANNA).await.expect(303);
         let spent = anna_key.fresh().await;
@@ -63,7 +68,7 @@ impl Place {
     }
 
     /// What people and intruders do meanwhile.
-    async fn try_everything(&mut self, fault: &str) {
+    pub async fn try_everything(&mut self, fault: &str) {
         let form = self.carol.try_get("/.doorstep/challenge").await;
         let wrong = self.carol_key.wrong();
         for browser in [&self.carol, &self.stranger] {
@@ -99,8 +104,25 @@ impl Place {
         self.only_anna_came_through(fault);
     }
 
+    /// A key that cannot be spent opens nothing, right as it is.
+    pub async fn right_key_opens_nothing(&mut self, fault: &str) {
+        let right = self.carol_key.fresh().await;
+        let Ok(page) = self.carol.try_get("/.doorstep/challenge").await else {
+            return;
+        };
+        if page.status == 200 {
+            let form = crate::support::page::form(&page.text(), "challenge/verify");
+            let answer = self.carol.send_challenge_form(&form, &[("token", &right)]).await;
+            self.shut(fault, "the right key", &answer);
+        }
+        if let Ok(answer) = self.carol.try_get("/app/secret").await {
+            self.shut(fault, "after the right key", &answer);
+        }
+        self.only_anna_came_through(fault);
+    }
+
     #[track_caller]
-    fn shut(&self, fault: &str, what: &str, answer: &Answer) {
+    pub fn shut(&self, fault: &str, what: &str, answer: &Answer) {
         assert!(
             !answer.holds(SECRET) && !answer.holds(CANARY),
             "{fault}, {what}: {}",
@@ -115,7 +137,7 @@ impl Place {
     }
 
     #[track_caller]
-    fn only_anna_came_through(&self, fault: &str) {
+    pub fn only_anna_came_through(&self, fault: &str) {
         for seen in self.portal.protected_seen() {
             let hers = seen.cookie("sid").is_some_and(|sid| sid == self.sid);
             assert!(hers, "{fault}: {} reached the portal: {seen:?}", seen.path());
@@ -123,7 +145,7 @@ impl Place {
     }
 
     /// The fault is over: people go on, with what they have or with a new sign-in; a spent key stays spent.
-    async fn goes_on(&mut self, fault: &str) {
+    pub async fn goes_on(&mut self, fault: &str) {
         until(&format!("{fault} is over"), PATIENCE, || async {
             let answer = self.anna.try_get("/app/secret").await.ok()?;
             matches!(answer.status.as_u16(), 200 | 303).then_some(())
@@ -219,9 +241,37 @@ async fn i9_a_postgresql_in_any_fault_lets_nobody_in() {
     }
     let fault = "a read-only directory";
     postgres.query("ALTER SYSTEM SET default_transaction_read_only = on");
+    postgres.query("SELECT pg_reload_conf()");
+    until("PostgreSQL is read-only", PATIENCE, || async {
+        let shown = postgres.query_as_told("SHOW default_transaction_read_only");
+        (shown.trim() == "on").then_some(())
+    })
+    .await;
+    place.try_everything(fault).await;
+    place.right_key_opens_nothing(fault).await;
     postgres.query("ALTER SYSTEM RESET default_transaction_read_only");
     postgres.query("SELECT pg_reload_conf()");
     place.goes_on(fault).await;
+}
+
+/// The directory hangs in the middle of what it does: a part of it is held by somebody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i9_a_postgresql_that_hangs_in_a_transaction_lets_nobody_in() {
+    use sqlx::{Connection as _, Executor as _};
+    let postgres = Postgres::start().await;
+    let portal = Portal::open(Knobs::default()).await;
+    let mut place = Place::new(portal, |settings| settings.directory = postgres.url()).await;
+    let mut holder = sqlx::PgConnection::connect(&postgres.url()).await.unwrap();
+    for table in ["audit", "factors", "employees", "changes"] {
+        let fault = format!("somebody who holds {table}");
+        holder.execute("BEGIN").await.unwrap();
+        let lock = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        holder.execute(sqlx::AssertSqlSafe(lock)).await.unwrap();
+        place.try_everything(&fault).await;
+        place.right_key_opens_nothing(&fault).await;
+        holder.execute("ROLLBACK").await.unwrap();
+        place.goes_on(&fault).await;
+    }
 }
 
 /// Every write to SQLite fails, as on a full disk or a read-only one; then rows are missing or nonsense (H2).
@@ -256,13 +306,7 @@ async fn i9_h2_a_sqlite_that_takes_no_write_or_holds_nonsense_lets_nobody_in() {
         db.execute(sqlx::AssertSqlSafe(order)).await.unwrap();
     }
     place.try_everything(fault).await;
-    // the right key cannot be spent, so it opens nothing
-    let right = place.carol_key.fresh().await;
-    let answer = place.carol.type_token(&right).await;
-    place.shut(fault, "the right key", &answer);
-    let answer = place.carol.get("/app/secret").await;
-    place.shut(fault, "after the right key", &answer);
-    place.only_anna_came_through(fault);
+    place.right_key_opens_nothing(fault).await;
     for order in each(&|table, kind| format!("DROP TRIGGER full_{table}_{kind}")) {
         db.execute(sqlx::AssertSqlSafe(order)).await.unwrap();
     }
@@ -305,8 +349,15 @@ async fn i9_a_portal_and_a_key_file_in_any_fault_let_nobody_in() {
     let portal = Portal::open(Knobs::default()).await;
     let middle = Meddler::before(portal.address).await;
     let address = middle.address;
-    let mut place = Place::new(portal, |settings| settings.upstream = address).await;
-    for mood in [Mood::Refusing, Mood::Slow, Mood::Rubbish] {
+    let mut place = Place::new(portal, |settings| {
+        settings.upstream = address;
+        settings.limits = "answer_timeout = \"6s\"\n".into();
+        settings.rules = settings
+            .rules
+            .replace("[[portal.login]]", "[[portal.login]]\ntimeout = \"6s\"");
+    })
+    .await;
+    for mood in [Mood::Refusing, Mood::Silent, Mood::Slow, Mood::Rubbish] {
         let fault = format!("a portal that is {mood:?}");
         middle.be(mood);
         place.try_everything(&fault).await;

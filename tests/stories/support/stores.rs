@@ -216,6 +216,12 @@ impl Postgres {
         self.tool("psql", &["-d", "postgres", "-tA", "-c", sql])
     }
 
+    /// The same as the gateway would be told: without the means of the story.
+    #[track_caller]
+    pub fn query_as_told(&self, sql: &str) -> String {
+        self.tool_with("psql", &["-d", "postgres", "-tA", "-c", sql], "")
+    }
+
     /// All that is in it, as a backup would have it.
     pub fn dump(&self) -> String {
         self.tool("pg_dump", &["-d", "postgres"])
@@ -223,11 +229,16 @@ impl Postgres {
 
     #[track_caller]
     fn tool(&self, name: &str, words: &[&str]) -> String {
+        // what a story makes read-only for the gateway, it can still mend
+        self.tool_with(name, words, "-c default_transaction_read_only=off")
+    }
+
+    #[track_caller]
+    fn tool_with(&self, name: &str, words: &[&str], options: &str) -> String {
         let port = self.address.port().to_string();
         let output = Command::new(format!("{}/{name}", Self::programs()))
             .args(["-h", "127.0.0.1", "-p", &port, "-U", "doorstep"])
-            // what a story makes read-only for the gateway, it can still mend
-            .env("PGOPTIONS", "-c default_transaction_read_only=off")
+            .env("PGOPTIONS", options)
             .args(words)
             .output()
             .unwrap();

@@ -103,7 +103,7 @@ async fn i14_a_tech_opens_no_address_of_the_desk_at_any_level() {
 }
 
 #[tokio::test]
-async fn an_admin_of_one_firm_neither_sees_nor_touches_another() {
+async fn h3_an_admin_of_one_firm_neither_sees_nor_touches_another() {
     let world = world().await;
     let token = world.verified("alva").await;
     let bo = || async {
@@ -288,7 +288,7 @@ async fn an_sms_confirms_too_and_nothing_enrolled_leads_to_a_passcode() {
 }
 
 #[tokio::test]
-async fn i14_a_factor_that_is_ten_minutes_old_changes_nothing() {
+async fn i14_h4_a_factor_that_is_ten_minutes_old_changes_nothing() {
     let world = world().await;
     world.two_factor(true).await;
     let token = world.verified("alva").await;

@@ -100,7 +100,7 @@ const ACTIONS: [&str; 5] = [
 ];
 
 #[tokio::test]
-async fn nothing_of_another_firm_is_shown_or_taken_by_its_id() {
+async fn h3_nothing_of_another_firm_is_shown_or_taken_by_its_id() {
     let world = world().await;
     let theirs = Things::of(&world, "bo", "beta").await;
     let ours = Things::of(&world, "ben", "acme").await;
