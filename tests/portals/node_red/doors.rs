@@ -64,9 +64,6 @@ async fn says_hello(site: &Site, browser: &Browser, token: &str) -> String {
     let _ = socket
         .send(Message::text(json!({"auth": token}).to_string()))
         .await;
-    let _ = socket
-        .send(Message::text(json!({"subscribe": "debug"}).to_string()))
-        .await;
     let mut heard = String::new();
     let listening = async {
         while let Some(Ok(message)) = socket.next().await {
@@ -76,6 +73,11 @@ async fn says_hello(site: &Site, browser: &Browser, token: &str) -> String {
                 .unwrap_or_default();
             if heard.contains(TICK) {
                 return;
+            }
+            // Node-RED takes a subscription that comes before it has looked the token up for a stranger's
+            if heard == json!({"auth": "ok"}).to_string() {
+                let subscribe = Message::text(json!({"subscribe": "debug"}).to_string());
+                let _ = socket.send(subscribe).await;
             }
         }
     };
