@@ -45,6 +45,14 @@ struct Model {
     tabs: [Option<Held>; TABS],
 }
 
+impl Model {
+    /// I8: the failure that locks is itself answered with the lock.
+    fn locked(&mut self, who: usize) {
+        self.failures[who] += 1;
+        assert!(self.failures[who] >= 5, "I8: locked too early");
+    }
+}
+
 struct Story {
     world: World,
     model: Model,
@@ -264,7 +272,7 @@ impl Story {
                     ..held
                 });
             }
-            Typed::Locked { .. } => assert!(self.model.failures[held.who] >= 5, "I8: locked too early"),
+            Typed::Locked { .. } => self.model.locked(held.who),
             Typed::Wrong { .. } | Typed::Used | Typed::Expired => {
                 assert!(!right, "a right key is refused");
                 self.model.failures[held.who] += 1;
@@ -328,7 +336,7 @@ impl Story {
                 .unwrap()
             {
                 Typed::Wrong { .. } | Typed::Used | Typed::Expired => self.model.failures[who] += 1,
-                Typed::Locked { .. } => assert!(self.model.failures[who] >= 5, "I8: locked too early"),
+                Typed::Locked { .. } => self.model.locked(who),
                 other => panic!("I7: a used key is {}", other.as_str()),
             }
         }

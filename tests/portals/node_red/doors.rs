@@ -75,7 +75,7 @@ async fn says_hello(site: &Site, browser: &Browser, token: &str) -> String {
                 return;
             }
             // Node-RED takes a subscription that comes before it has looked the token up for a stranger's
-            if heard == json!({"auth": "ok"}).to_string() {
+            if heard == r#"{"auth":"ok"}"# {
                 let subscribe = Message::text(json!({"subscribe": "debug"}).to_string());
                 let _ = socket.send(subscribe).await;
             }
