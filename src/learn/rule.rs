@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::analysis::Unlearned;
 use super::attempts::{Login, Way, told_of};
-use super::criterion::{Bench, Criteria};
+use super::criterion::{Bench, Criteria, with_too_many};
 use super::exchange::{Body, Exchange, Field, Recording};
 use super::names;
 use super::place::can_be_named;
@@ -136,7 +136,7 @@ fn basic_rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
     let criteria = match refused {
         true => Criteria {
             success: status(200),
-            failure: Some(status(401)),
+            failure: Some(with_too_many(status(401), &[200])),
             remarks: Vec::new(),
         },
         false => bench

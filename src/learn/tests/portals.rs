@@ -196,7 +196,7 @@ fn a_single_page_app_with_a_bearer_token() {
             "username = { form = \"username\" }",
             "bearer = \"/access_token\"",
             "success = { status = [200], json = \"/access_token\" }",
-            "failure = { status = [403] }",
+            "failure = { status = [403, 429] }",
             "step_up_script = true",
             "[portal.who_am_i]",
             "path = \"/settings\"",
@@ -225,14 +225,15 @@ fn http_basic() {
             base64::engine::general_purpose::STANDARD.encode(format!("anna:{password}"))
         )
     };
-    for (server, recipe, method, success) in [
+    for (server, recipe, method, success, failure) in [
         (
             "nginx/1.22.1",
             Some("nginx-basic"),
             "HEAD",
             "200, 204, 301, 302, 304, 403, 404",
+            "401",
         ),
-        ("Apache/2.4", None, "GET", "200"),
+        ("Apache/2.4", None, "GET", "200", "401, 429"),
     ] {
         let asks = [
             ("www-authenticate", "Basic realm=\"x\""),
@@ -263,7 +264,7 @@ fn http_basic() {
                 "path = \"/\"",
                 "username = { basic = true }",
                 &format!("success = {{ status = [{success}] }}"),
-                "failure = { status = [401] }",
+                &format!("failure = {{ status = [{failure}] }}"),
             ],
         );
         lacks(&learned, &["login_page", "public", "logout"]);
@@ -410,7 +411,7 @@ fn a_multipart_form() {
             "username = { multipart = \"login\" }",
             "password = { form = \"pass\" }",
             "success = { status = [303], location_not = \"/signin**\", sets_cookie = \"auth\" }",
-            "failure = { status = [401] }",
+            "failure = { status = [401, 429] }",
         ],
     );
 }
@@ -573,7 +574,10 @@ fn fields_that_say_nothing_are_told_apart_by_what_differs() {
     let learned = learned(steps);
     has(
         &learned,
-        &["username = { json = \"/a\" }", "failure = { status = [401] }"],
+        &[
+            "username = { json = \"/a\" }",
+            "failure = { status = [401, 429] }",
+        ],
     );
 }
 
