@@ -64,8 +64,18 @@ pub enum Unlearned {
     )]
     Alike(String, String),
     /// Nothing names the user.
-    #[error("the login {0} names nobody: neither a field with a name nor an answer that tells it was seen")]
+    #[error(
+        "the login {0} names nobody: neither a field with a name nor an answer that tells it was seen. doorstep has to know who \
+         signs in: where all share one password, give the portal one account for each person first"
+    )]
     NoName(String),
+    /// HTTP Basic, and no page that could be asked for.
+    #[error(
+        "the portal takes HTTP Basic ({0}), and no page was seen that can be asked whether a password is right: one whose GET is \
+         answered 401 without credentials and 200 with them. Open such a page, before and after signing in; or write the rule \
+         by hand, with any path whose GET is answered 401 to a wrong password and otherwise to a right one, and those statuses"
+    )]
+    NoProbe(String),
     /// No configuration can name the place.
     #[error("the login's path {0:?} is no plain path, so no rule can name it")]
     NoPlainPath(String),

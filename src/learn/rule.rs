@@ -107,7 +107,7 @@ fn basic_rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
     };
     probes.sort_by_key(|exchange| (exchange.path() != "/", size(exchange), exchange.path().len()));
     let Some(probe) = probes.first() else {
-        return Err(Unlearned::Alike(told(&login.wrong), told(&login.right)));
+        return Err(Unlearned::NoProbe(told(&login.right)));
     };
     let right: Vec<usize> = login
         .right

@@ -1,5 +1,8 @@
 //! What is not written, and why.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 
 const LOGIN: &str = "<form method=post><input name=user><input name=password type=password></form>";
@@ -125,4 +128,39 @@ fn cookies_that_the_browser_brought_along_are_left_out() {
     let learned = learned(steps);
     lacks(&learned, &["other_app"]);
     warns(&learned, &["brought the cookies other_app"]);
+}
+
+#[test]
+fn a_password_without_a_name_is_told_as_such() {
+    let shown = "<form method=post><input name=password type=password></form>";
+    let steps = vec![
+        page("/login").html(200, &[], shown),
+        form("/login", &format!("password={WRONG}")).html(401, &[], shown),
+        form("/login", &format!("password={RIGHT}")).to(
+            302,
+            "/tree",
+            &["sid=aaaa1111bbbb2222cccc; HttpOnly"],
+        ),
+        page("/tree").html(200, &[], "in"),
+    ];
+    let why = try_learn(steps).unwrap_err();
+    assert!(matches!(why, Unlearned::NoName(_)), "{why}");
+    assert!(why.to_string().contains("one account for each person"), "{why}");
+}
+
+#[test]
+fn basic_without_a_page_to_probe_is_told_as_such() {
+    let sent = |method, password: &str| {
+        let credentials = STANDARD.encode(format!("anna:{password}"));
+        let credentials = format!("Basic {credentials}");
+        request(method, "/", &[("authorization", credentials.as_str())], "")
+    };
+    let propfind = || Method::from_bytes(b"PROPFIND").unwrap();
+    let steps = vec![
+        sent(propfind(), WRONG).answered(401, &[], ""),
+        sent(propfind(), RIGHT).answered(207, &[], ""),
+    ];
+    let why = try_learn(steps).unwrap_err();
+    assert!(matches!(why, Unlearned::NoProbe(_)), "{why}");
+    assert!(why.to_string().contains("PROPFIND / answered 207"), "{why}");
 }
