@@ -124,6 +124,7 @@ pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned
         logins: &logins,
         cookies: &cookies,
         bearers: &bearers,
+        public: &assets.public,
     }));
     let draft = Draft {
         recording,

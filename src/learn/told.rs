@@ -169,6 +169,23 @@ pub fn bearer(recording: &Recording, login: &Login) -> Option<Bearer> {
 }
 
 /// An address whose answer names the user while somebody is signed in, and not before.
+/// Where the accepted answer holds a token that is traded for others.
+pub fn refresh(recording: &Recording, login: &Login) -> Option<String> {
+    let document = recording
+        .exchanges
+        .get(*login.right.first()?)?
+        .answer
+        .as_ref()?
+        .json()?;
+    let mut places = Vec::new();
+    pointers(&document, &mut String::new(), &mut places);
+    let named = |pointer: &str| names::bare(names::last_part(pointer)) == "refreshtoken";
+    places
+        .into_iter()
+        .find(|(pointer, value)| value.is_string() && named(pointer))
+        .map(|(pointer, _)| pointer)
+}
+
 pub fn who_am_i(recording: &Recording, logins: &[Login]) -> Option<WhoAmI> {
     let login = logins.iter().find(|login| !login.right.is_empty())?;
     let name = typed(recording, login)?;

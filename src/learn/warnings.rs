@@ -4,7 +4,7 @@ use super::attempts::{Login, Way};
 use super::cookies::Cookies;
 use super::exchange::{Authorization, Body, Recording};
 use super::names;
-use super::told::Bearer;
+use super::told::{self, Bearer};
 
 /// What was found, for the warnings.
 pub struct Found<'a> {
@@ -12,6 +12,7 @@ pub struct Found<'a> {
     pub logins: &'a [Login],
     pub cookies: &'a Cookies,
     pub bearers: &'a [&'a Bearer],
+    pub public: &'a [String],
 }
 
 fn and(names: &[String]) -> String {
@@ -29,6 +30,7 @@ pub fn of(found: &Found<'_>) -> Vec<String> {
     by_login(found, &mut say);
     by_cookie(found, &mut say);
     by_token(found, &mut say);
+    by_page(found, &mut say);
     say.dedup();
     say
 }
@@ -200,6 +202,52 @@ fn by_token(found: &Found<'_>, say: &mut Vec<String>) {
                  token in another wording is not seen."
                     .into(),
             );
+        }
+    }
+    let refresh = found
+        .logins
+        .iter()
+        .find_map(|login| told::refresh(found.recording, login));
+    if let Some(pointer) = refresh {
+        say.push(format!(
+            "The answer also holds {pointer}: doorstep knows the one token of bearer. Another one goes up to nobody in \
+             Authorization, nor does what the portal gives for it, so people sign in again when the first has run out."
+        ));
+    }
+}
+
+fn by_page(found: &Found<'_>, say: &mut Vec<String>) {
+    let recording = found.recording;
+    let upstream = recording.upstream.trim_end_matches('/');
+    let names_it = |text: &str| {
+        let ends = |c: char| !c.is_ascii_alphanumeric() && !".:-".contains(c);
+        text.match_indices(upstream).any(|(at, _)| {
+            text.get(at + upstream.len()..)
+                .is_some_and(|rest| rest.chars().next().is_none_or(ends))
+        })
+    };
+    let pages = || recording.exchanges.iter().filter(|exchange| exchange.is_page());
+    let texts = || pages().filter_map(|exchange| exchange.answer.as_ref()?.text());
+    if upstream != recording.public && texts().any(|text| names_it(&text)) {
+        say.push(format!(
+            "The portal's pages name {upstream} themselves: browsers would ask there and not at doorstep. Tell the portal its \
+             public address, or to take it from Host and X-Forwarded-Proto; some keep the address of their first visitor until \
+             they are started again."
+        ));
+    }
+    for path in found.public {
+        let is_data = |exchange: &super::exchange::Exchange| {
+            exchange.path() == path
+                && exchange
+                    .answer
+                    .as_ref()
+                    .is_some_and(super::exchange::Answered::is_json)
+        };
+        if recording.exchanges.iter().any(is_data) {
+            say.push(format!(
+                "{path} answers data to strangers, as the login page's script asks for it: take it out of public if they should \
+                 not see it."
+            ));
         }
     }
 }

@@ -608,3 +608,76 @@ fn a_token_in_a_header_of_its_own() {
     );
     warns(&learned, &["credential_headers names it"]);
 }
+
+#[test]
+fn a_refresh_token_is_told_to_be_of_no_use() {
+    let token = "abcdefgh1234567890abcdefgh";
+    let refresh = "zyxwvuts0987654321zyxwvuts";
+    let body = |password| format!(r#"{{"username":"anna","password":"{password}"}}"#);
+    let steps = vec![
+        page("/").html(200, &[], "<div></div>"),
+        json("/api/login", &body(WRONG))
+            .seen_from("/")
+            .json_answer(401, &[], "{}"),
+        json("/api/login", &body(RIGHT)).seen_from("/").json_answer(
+            200,
+            &[],
+            &format!(r#"{{"access_token":"{token}","refresh_token":"{refresh}"}}"#),
+        ),
+        fetch("/api/data")
+            .with("authorization", &format!("Bearer {token}"))
+            .json_answer(200, &[], "{}"),
+    ];
+    let learned = learned(steps);
+    has(&learned, &["bearer = \"/access_token\""]);
+    warns(&learned, &["/refresh_token"]);
+    assert!(!learned.section.contains(refresh), "{}", learned.section);
+}
+
+#[test]
+fn pages_that_name_the_upstream_lead_round_doorstep() {
+    let shown = format!(
+        "<base href=\"{UPSTREAM}/\"><form method=post action=/login><input name=user><input name=password type=password></form>"
+    );
+    let steps = |shown: &str| {
+        vec![
+            page("/login").html(200, &[], shown),
+            form("/login", &format!("user=anna&password={WRONG}")).html(401, &[], shown),
+            form("/login", &format!("user=anna&password={RIGHT}")).to(
+                302,
+                "/home",
+                &["sid=aaaa1111bbbb2222cccc; HttpOnly"],
+            ),
+            page("/home").html(200, &[], "in"),
+        ]
+    };
+    warns(&learned(steps(&shown)), &["name http://127.0.0.1:8081"]);
+    let elsewhere = shown.replace(UPSTREAM, "http://127.0.0.1:80819");
+    let calm = learned(steps(&elsewhere));
+    assert!(
+        !calm.warnings.iter().any(|one| one.contains("8081")),
+        "{:?}",
+        calm.warnings
+    );
+}
+
+#[test]
+fn what_a_script_of_the_login_page_reads_is_said_to_be_data() {
+    let body = |password| format!(r#"{{"username":"anna","password":"{password}"}}"#);
+    let steps = vec![
+        page("/").html(200, &[], "<div></div>"),
+        fetch("/static/main.js").seen_from("/").file("text/javascript"),
+        fetch("/api/packages").seen_from("/").json_answer(200, &[], "[]"),
+        json("/api/login", &body(WRONG))
+            .seen_from("/")
+            .json_answer(401, &[], "{}"),
+        json("/api/login", &body(RIGHT)).seen_from("/").json_answer(
+            200,
+            &["sid=0123456789abcdef0123; HttpOnly"],
+            "{}",
+        ),
+    ];
+    let learned = learned(steps);
+    has(&learned, &["public = [\"/api/packages\", \"/static/**\"]"]);
+    warns(&learned, &["/api/packages answers data to strangers"]);
+}
