@@ -16,6 +16,7 @@ use super::recipes::{self, Recipe};
 use super::rule::rule;
 use super::section::Draft;
 use super::told::{self, Bearer};
+use super::varying::{Varying, masked};
 use super::warnings::{self, Found};
 use crate::clock::Timestamp;
 
@@ -92,13 +93,18 @@ pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned
     let mut logins = logins(recording);
     let outs = logout::find(recording, &logins);
     let left_out = complete(recording, &mut logins)?;
-    let bench = Bench { recording, now };
+    let varying = Varying::of(recording, &logins);
+    let bench = Bench {
+        recording,
+        varying: &varying,
+        now,
+    };
     let page = pages::find(recording, &logins);
     let mut rules = Vec::new();
     for login in &logins {
         rules.push(rule(&bench, login)?);
     }
-    let cookies = cookies::find(recording, &logins);
+    let cookies = cookies::find(recording, &logins, &varying);
     let out_indices: Vec<usize> = outs.iter().map(|out| out.index).collect();
     let by_form = logins.iter().any(|login| login.way != Way::Basic);
     let assets = match by_form {
@@ -117,6 +123,9 @@ pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned
         rule.everywhere =
             by_form.is_some_and(|(_, field)| recipe.is_some_and(|recipe| recipe.is_everywhere(field)));
     }
+    // A star in its place could open more than signing out.
+    let (outs, unnamed): (Vec<Logout>, Vec<Logout>) =
+        outs.into_iter().partition(|out| masked(&out.path) == out.path);
     let bearers: Vec<&Bearer> = rules.iter().filter_map(|rule| rule.bearer.as_ref()).collect();
     let mut warnings = left_out;
     warnings.extend(warnings::of(&Found {
@@ -126,6 +135,14 @@ pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned
         bearers: &bearers,
         public: &assets.public,
     }));
+    warnings.extend(unnamed.first().map(|out| {
+        format!(
+            "A logout with a token or a number of its own in its path was seen ({} {}): no entry of logout is written for it, so it \
+             does not end doorstep's session. Name it with a * there only if nothing else can be asked for at such paths.",
+            out.method,
+            masked(&out.path)
+        )
+    }));
     let draft = Draft {
         recording,
         seen: seen(recording, &logins, &outs),
@@ -134,10 +151,10 @@ pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned
         public: assets.public,
         shut: assets.shut,
         logouts: outs,
-        session_parameters: session_parameters(recording, &bearers, &cookies.session),
+        session_parameters: session_parameters(recording, &bearers, &cookies.session, &varying),
         cookies,
         rules,
-        who_am_i: told::who_am_i(recording, &logins),
+        who_am_i: told::who_am_i(recording, &logins, &varying),
         step_up_script: by_form && is_sent_by_script(recording, &logins),
         warnings,
         recipe,
@@ -295,7 +312,12 @@ fn closed(
 }
 
 /// Parameters that carry a session here and are not in the default list.
-fn session_parameters(recording: &Recording, bearers: &[&Bearer], session: &[String]) -> Vec<String> {
+fn session_parameters(
+    recording: &Recording,
+    bearers: &[&Bearer],
+    session: &[String],
+    varying: &Varying,
+) -> Vec<String> {
     let mut names: Vec<String> = bearers
         .iter()
         .flat_map(|bearer| bearer.parameters.clone())
@@ -305,7 +327,7 @@ fn session_parameters(recording: &Recording, bearers: &[&Bearer], session: &[Str
         .iter()
         .flat_map(|exchange| exchange.answer.iter().flat_map(|answer| &answer.cookies))
         .filter(|cookie| {
-            cookie.alive && cookie.print.len >= 8 && session.contains(&names::as_glob(&cookie.name))
+            cookie.alive && cookie.print.len >= 8 && session.contains(&varying.cookie(&cookie.name))
         })
         .map(|cookie| cookie.print)
         .collect();

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::exchange::{Authorization, Body, Exchange, Field, Recording};
 use super::names;
 use super::place::own_location;
+use super::varying::masked;
 use crate::gate::BadBody;
 use crate::gate::body::FormKind;
 
@@ -87,15 +88,15 @@ pub fn progress(recording: &Recording) -> Progress {
     progress
 }
 
-/// `POST /login answered 302 to /home`
+/// `POST /login answered 302 to /home`; no token that stands in a path.
 pub fn told_of(exchange: &Exchange) -> String {
-    let mut text = format!("{} {}", exchange.method, exchange.path());
+    let mut text = format!("{} {}", exchange.method, masked(exchange.path()));
     if let Some(answer) = &exchange.answer {
         text.push_str(&format!(" answered {}", answer.status));
         if let Some(location) = answer.location() {
             text.push_str(&format!(
                 " to {}",
-                location.split(['?', '#']).next().unwrap_or_default()
+                masked(location.split(['?', '#']).next().unwrap_or_default())
             ));
         }
     }

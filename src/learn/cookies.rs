@@ -3,6 +3,7 @@
 use super::attempts::Login;
 use super::exchange::{Print, Recording};
 use super::names;
+use super::varying::Varying;
 
 /// What is to be said of cookies.
 #[derive(Default)]
@@ -37,7 +38,7 @@ struct Seen {
 }
 
 /// Sorts the cookies.
-pub fn find(recording: &Recording, logins: &[Login]) -> Cookies {
+pub fn find(recording: &Recording, logins: &[Login], varying: &Varying) -> Cookies {
     let mut cookies = Cookies::default();
     let seen = all(recording, logins);
     let foreign = brought_along(recording);
@@ -47,7 +48,7 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Cookies {
         let taste = names::is_taste(&cookie.name);
         let looks_like_session =
             cookie.http_only || names::is_session(&cookie.name) || cookie.at_login && cookie.random;
-        let glob = names::as_glob(&cookie.name);
+        let glob = varying.cookie(&cookie.name);
         if csrf && !cookie.http_only {
             let why = if echoed {
                 "scripts or forms send it back"
@@ -82,7 +83,7 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Cookies {
         }
         push_pair(
             &mut cookies.pass,
-            names::as_glob(&name),
+            varying.cookie(&name),
             "no answer set it: a script did",
         );
         cookies.by_script.push(name);
@@ -97,7 +98,7 @@ pub fn find(recording: &Recording, logins: &[Login]) -> Cookies {
         };
         !session.iter().any(overlaps)
     });
-    cookies.unchanged = unchanged(recording, logins, &cookies.session);
+    cookies.unchanged = unchanged(recording, logins, &cookies.session, varying);
     cookies
 }
 
@@ -188,7 +189,7 @@ fn brought_along(recording: &Recording) -> Vec<String> {
 }
 
 /// Session cookies that were sent with an accepted login and were not changed by it.
-fn unchanged(recording: &Recording, logins: &[Login], session: &[String]) -> Vec<String> {
+fn unchanged(recording: &Recording, logins: &[Login], session: &[String], varying: &Varying) -> Vec<String> {
     let mut names = Vec::new();
     for exchange in logins
         .iter()
@@ -196,7 +197,7 @@ fn unchanged(recording: &Recording, logins: &[Login], session: &[String]) -> Vec
         .filter_map(|index| recording.exchanges.get(*index))
     {
         for (name, print) in &exchange.cookies {
-            let is_session = session.contains(&super::names::as_glob(name));
+            let is_session = session.contains(&varying.cookie(name));
             let living = exchange.answer.iter().flat_map(|answer| answer.living());
             let changed = living
                 .filter(|cookie| cookie.name == *name)

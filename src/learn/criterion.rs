@@ -10,6 +10,7 @@ use super::exchange::{Answered, Exchange, Recording};
 use super::names;
 use super::place::{can_be_named, own_location, path_of};
 use super::says::Says;
+use super::varying::Varying;
 use crate::clock::Timestamp;
 use crate::gate::login::{Answer, Asked, Judgement, judge};
 use crate::gate::rules::{LoginRule, UsernameSource};
@@ -26,6 +27,7 @@ pub struct Criteria {
 /// Judges recorded answers as the gateway would.
 pub struct Bench<'a> {
     pub recording: &'a Recording,
+    pub varying: &'a Varying,
     pub now: Timestamp,
 }
 
@@ -209,13 +211,15 @@ impl Bench<'_> {
             .iter()
             .filter(|cookie| !names::is_taste(&cookie.name) && !names::is_csrf(&cookie.name))
             .filter(|cookie| cookie.http_only || cookie.print.random || names::is_session(&cookie.name));
-        globs.map(|cookie| names::as_glob(&cookie.name)).find(|glob| {
-            let says = Says {
-                sets_cookie: Some(glob.clone()),
-                ..Says::default()
-            };
-            self.parts(&says, right, wrong)
-        })
+        globs
+            .map(|cookie| self.varying.cookie(&cookie.name))
+            .find(|glob| {
+                let says = Says {
+                    sets_cookie: Some(glob.clone()),
+                    ..Says::default()
+                };
+                self.parts(&says, right, wrong)
+            })
     }
 
     /// A place to which an accepted login does not lead: where the refused one does, or the login itself.
@@ -371,10 +375,6 @@ fn statuses(exchanges: &[&Exchange]) -> Vec<u16> {
     statuses
 }
 
-fn shown(statuses: &[u16]) -> String {
-    let list: Vec<String> = statuses.iter().map(u16::to_string).collect();
-    list.join(" and ")
-}
 /// Portals answer 429 to too many tries, of the right password too: no sign that the portal has changed.
 pub fn with_too_many(mut failure: Says, accepted: &[u16]) -> Says {
     let refuses = failure.status.iter().all(|status| (400..500).contains(status));
@@ -384,6 +384,10 @@ pub fn with_too_many(mut failure: Says, accepted: &[u16]) -> Says {
     failure
 }
 
+fn shown(statuses: &[u16]) -> String {
+    let list: Vec<String> = statuses.iter().map(u16::to_string).collect();
+    list.join(" and ")
+}
 
 /// Every place of a document that is no empty container, with its value.
 pub fn pointers(value: &Value, pointer: &mut String, places: &mut Vec<(String, Value)>) {

@@ -7,6 +7,7 @@
 //! - [`attempts`]: which of them are logins, and which of those the portal accepted.
 //! - [`criterion`]: what tells the two answers apart, judged by the gateway's own matchers; [`rule`]: the login's rule.
 //! - [`cookies`], [`pages`], [`assets`], [`logout`], [`told`]: the rest of the section.
+//! - [`varying`]: what would be another word for somebody else, or at another address.
 //! - [`section`]: its text. [`proof`]: the text, read and tried by what the gateway itself is made of.
 //! - [`recipes`]: applications that are known.
 //!
@@ -33,6 +34,7 @@ mod scrub;
 mod section;
 mod tape;
 mod told;
+mod varying;
 mod warnings;
 
 pub use analysis::{Learned, Unlearned, learn};

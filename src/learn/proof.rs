@@ -65,7 +65,7 @@ pub fn check(
             remarks.push(format!(
                 "The logout {} {} is not seen as one by these rules: it does not end doorstep's session.",
                 exchange.method,
-                exchange.path()
+                super::varying::masked(exchange.path())
             ));
         }
         let is_content = inside.get(index) == Some(&true)

@@ -77,7 +77,19 @@ pub fn rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
             ));
         }
     }
+    say_for_whom(&mut rule, bench);
     Ok(rule)
+}
+
+/// Says where a path is one person's: a star opens the place to anybody's login, so it is for its operator to write.
+fn say_for_whom(rule: &mut Rule, bench: &Bench<'_>) {
+    let starred = bench.varying.path(&rule.path);
+    if starred != rule.path {
+        rule.remarks.push(format!(
+            "The path holds the name that signed in, so this rule fits nobody else. {starred} fits everybody. Look first what else \
+             is done there: a login's place takes its method from anybody, and where that is POST, GET and HEAD too."
+        ));
+    }
 }
 
 fn basic_rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {

@@ -8,6 +8,7 @@ use super::criterion::pointers;
 use super::exchange::{Authorization, Exchange, Recording};
 use super::names;
 use super::place::can_be_named;
+use super::varying::Varying;
 use crate::gate::Login as Name;
 
 /// A bearer token in an answer.
@@ -168,7 +169,6 @@ pub fn bearer(recording: &Recording, login: &Login) -> Option<Bearer> {
     found
 }
 
-/// An address whose answer names the user while somebody is signed in, and not before.
 /// Where the accepted answer holds a token that is traded for others.
 pub fn refresh(recording: &Recording, login: &Login) -> Option<String> {
     let document = recording
@@ -186,7 +186,8 @@ pub fn refresh(recording: &Recording, login: &Login) -> Option<String> {
         .map(|(pointer, _)| pointer)
 }
 
-pub fn who_am_i(recording: &Recording, logins: &[Login]) -> Option<WhoAmI> {
+/// An address whose answer names the user while somebody is signed in, and not before.
+pub fn who_am_i(recording: &Recording, logins: &[Login], varying: &Varying) -> Option<WhoAmI> {
     let login = logins.iter().find(|login| !login.right.is_empty())?;
     let name = typed(recording, login)?;
     let index = *login.right.first()?;
@@ -195,7 +196,9 @@ pub fn who_am_i(recording: &Recording, logins: &[Login]) -> Option<WhoAmI> {
     for exchange in recording.exchanges.iter().skip(index + 1) {
         let asked =
             exchange.method == Method::GET && exchange.status() == Some(200) && can_be_named(exchange.path());
+        // What names one person says nothing of the others.
         if !asked
+            || varying.is_personal(&exchange.target)
             || exchange
                 .query
                 .iter()

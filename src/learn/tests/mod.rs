@@ -4,6 +4,7 @@ mod har;
 mod portals;
 mod refusals;
 mod secrets;
+mod varying;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
