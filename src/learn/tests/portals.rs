@@ -604,3 +604,73 @@ fn a_token_in_a_header_of_its_own() {
     );
     warns(&learned, &["credential_headers names it"]);
 }
+
+/// One program for everything, whose address says which of its pages is meant (phpMyAdmin).
+fn front_controller() -> Vec<Raw> {
+    let form_page = "<form method=post action='index.php?route=/' name=login_form>\
+        <input type=hidden name=route value='/'><input type=hidden name=lang value=en>\
+        <input type=hidden name=set_session value=and9pl46o5ajlia2adam2u4niq>\
+        <input type=text name=\"pma_username\"><input type=password name=\"pma_password\">\
+        <input type=hidden name=server value=1><input type=submit id=input_go value='Log in'></form>";
+    let body = |password| {
+        format!(
+            "route=%2F&lang=en&set_session=and9pl46o5ajlia2adam2u4niq&pma_username=anna&pma_password={password}&server=1"
+        )
+    };
+    let fresh = "phpMyAdmin=5037i2phbi8qsv4edpht11s20v; path=/; HttpOnly";
+    vec![
+        page("/").html(
+            200,
+            &["phpMyAdmin=p5anclt3ecev8n4n2mqm29pb6k; path=/; HttpOnly"],
+            form_page,
+        ),
+        form("/index.php?route=/", &body(WRONG)).html(200, &[fresh], form_page),
+        form("/index.php?route=/", &body(RIGHT)).to(
+            302,
+            "/index.php?route=/&route=%2F",
+            &[
+                "phpMyAdmin=1g8qsv4edpht11s20v5037i2ph; path=/; HttpOnly",
+                "pmaAuth-1=xQsU6D4giaACNeomgkorcTg6; path=/; HttpOnly",
+            ],
+        ),
+        page("/index.php?route=/&route=%2F").html(200, &[], "<h1>Databases</h1>"),
+        script("/index.php?route=/config/get", "ajax_request=true&server=1&key=x").json_answer(
+            200,
+            &[],
+            "{\"success\":true}",
+        ),
+        script("/index.php?route=/navigation&ajax_request=1", "server=1").json_answer(
+            200,
+            &[],
+            "{\"success\":true}",
+        ),
+        form("/index.php?route=/logout", "server=1").to(
+            302,
+            "/index.php?route=/",
+            &["pmaAuth-1=deleted; Max-Age=0; path=/; HttpOnly"],
+        ),
+        page("/index.php?route=/").html(200, &[], form_page),
+    ]
+}
+
+#[test]
+fn one_program_that_is_told_by_its_address_what_to_show() {
+    let learned = learned(front_controller());
+    has(
+        &learned,
+        &[
+            "logout = [{ path = \"/index.php\", methods = [\"POST\"], query = { route = \"/logout\" } }]",
+            "path = \"/index.php\"",
+            "where = { query = { route = \"/\" } }",
+            "username = { form = \"pma_username\" }",
+        ],
+    );
+}
+
+#[test]
+fn one_program_leads_to_itself_when_it_has_accepted() {
+    // Before anybody has signed out, the redirect's own page tells.
+    let steps: Vec<Raw> = front_controller().into_iter().take(4).collect();
+    let progress = super::super::progress(&recorded(steps));
+    assert_eq!((progress.wrong.len(), progress.right.len()), (1, 1));
+}
