@@ -22,6 +22,7 @@ mod forms;
 mod har;
 mod known;
 mod logout;
+mod named;
 mod names;
 mod pages;
 mod place;

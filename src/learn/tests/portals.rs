@@ -674,3 +674,64 @@ fn one_program_leads_to_itself_when_it_has_accepted() {
     let progress = super::super::progress(&recorded(steps));
     assert_eq!((progress.wrong.len(), progress.right.len()), (1, 1));
 }
+
+#[test]
+fn a_page_that_names_whoever_is_signed_in_can_be_asked() {
+    let form_page = "<script>{\"wgUserName\":null,\"wgAction\":\"view\"}</script><form method=post action='/in'>\
+        <input type=text name=\"wpName\" value='anna'><input type=password name=\"wpPassword\"></form>";
+    let inside = |words: &str| {
+        format!(
+            "<script>{{\"wgAction\":\"view\",\"wgUserName\":\"Anna\",\"wgId\":1}}</script><b>{words}</b>\
+             <i class=\"display-name\">anna</i>"
+        )
+    };
+    let body = |password| format!("wpName=anna&wpPassword={password}");
+    let steps = |last: &str| {
+        vec![
+            page("/in").html(200, &[], form_page),
+            form("/in", &body(WRONG)).html(200, &[], form_page),
+            form("/in", &body(RIGHT)).to(302, "/", &["wiki_session=q1w2e3r4t5y6u7i8o9p0; path=/; HttpOnly"]),
+            page("/?title=Main").html(200, &[], &inside("a long page about many things")),
+            page("/?title=Blank").html(200, &[], &inside("blank")),
+            page("/logout").to(302, "/in", &[]),
+            page("/in").html(200, &[], last),
+        ]
+    };
+    let learned_here = learned(steps(form_page));
+    has(
+        &learned_here,
+        &[
+            "# [portal.who_am_i]",
+            "# path = \"/?title=Blank\"",
+            "# username = { body_regex = \"\\\"wgUserName\\\":\\\"([^\\\"]+)\" }",
+        ],
+    );
+    // Strangers are named there too: the page does not tell them from those who are signed in.
+    let stranger = form_page.replace("null", "\"10.0.0.7\"");
+    let without = learned(steps(&stranger));
+    assert!(!without.section.contains("who_am_i"), "{}", without.section);
+}
+
+#[test]
+fn what_asks_for_a_pages_own_nonce_is_no_probe() {
+    let form_page = "<form method=post action='/wp-login.php'><input type=text name=\"log\"><input type=password name=\"pwd\"></form>";
+    let body = |password| format!("log=anna&pwd={password}");
+    let asked = |step: Step| {
+        learned(vec![
+            page("/wp-login.php?reauth=1").html(200, &[], form_page),
+            form("/wp-login.php", &body(WRONG)).html(200, &[], form_page),
+            form("/wp-login.php", &body(RIGHT)).to(
+                302,
+                "/admin/",
+                &["wordpress_logged_in=q1w2e3r4t5y6u7i8o9p0; path=/; HttpOnly"],
+            ),
+            page("/admin/").html(200, &[], "<h1>Dashboard</h1>"),
+            step.json_answer(200, &[], "{\"id\":1,\"username\":\"anna\"}"),
+            page("/wp-login.php?action=logout").to(302, "/wp-login.php?loggedout=true", &[]),
+        ])
+    };
+    let plain = asked(fetch("/api/me"));
+    has(&plain, &["# [portal.who_am_i]"]);
+    let nonced = asked(fetch("/api/me").with("x-wp-nonce", "a80d910ae2"));
+    assert!(!nonced.section.contains("who_am_i"), "{}", nonced.section);
+}
