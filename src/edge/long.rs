@@ -41,7 +41,10 @@ impl Classed {
             route,
             body: None,
             form: None,
-            scan: Scan::of(headers, fields, true),
+            scan: match fields.is_empty() {
+                true => None,
+                false => Scan::of(headers, fields, true),
+            },
         })
     }
 }

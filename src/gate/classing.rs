@@ -170,7 +170,8 @@ impl<'a> Classing<'a> {
     }
 
     /// A request whose body is too long to be read: its class, if no more can be told of it than that it is no
-    /// login, provided that none of these fields stands in its body.
+    /// login, provided that none of these fields stands in its body. What an entry opens by a field of the form
+    /// only is not opened by a body in which nobody looked for that.
     pub(super) fn class_long(&self) -> Option<(Route, Vec<String>)> {
         let rules = self.rules.logins.iter();
         let mut fields: Vec<String> = self.rules.fields_everywhere().map(Cow::into_owned).collect();
@@ -184,8 +185,9 @@ impl<'a> Classing<'a> {
             }
         }
         let mut opened = self.rules.public.iter().chain(&self.rules.logout);
-        let is_opened = self.target.is_plain() && opened.any(|entry| self.matches_head(entry));
-        (!fields.is_empty() && !is_opened && !self.names_somebody()).then_some((Route::Ambiguous, fields))
+        let is_opened =
+            self.target.is_plain() && opened.any(|entry| entry.form.is_empty() && self.matches_head(entry));
+        (!is_opened && !self.names_somebody()).then_some((Route::Ambiguous, fields))
     }
 
     // Logins.

@@ -154,7 +154,7 @@ pub fn learn(recording: &Recording, now: Timestamp) -> Result<Learned, Unlearned
         session_parameters: session_parameters(recording, &bearers, &cookies.session, &varying),
         cookies,
         rules,
-        who_am_i: told::who_am_i(recording, &logins, &varying),
+        who_am_i: told::who_am_i(recording, &logins, &out_indices, &varying),
         step_up_script: by_form && is_sent_by_script(recording, &logins),
         warnings,
         recipe,

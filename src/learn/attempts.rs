@@ -379,9 +379,12 @@ fn redirect_score(exchange: &Exchange, to: &str, after: &[Exchange]) -> i32 {
     let says_failed = ["error", "fail", "invalid", "denied", "wrong", "incorrect"]
         .iter()
         .any(|word| words.contains(word));
-    let is_login_page = path == exchange.path() || path.split('/').any(names::says_login);
-    match (asks_again, says_failed || is_login_page) {
+    let is_own_path = path == exchange.path();
+    let says_login = path.split('/').any(names::says_login);
+    match (asks_again, says_failed || says_login || is_own_path) {
         (Some(true), _) => -4,
+        // One program shows everything: its page tells, its path does not.
+        (Some(false), true) if is_own_path && !says_failed && !says_login => 1,
         (_, true) => -3,
         (Some(false), false) => 3,
         (None, false) => 2,

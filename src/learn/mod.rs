@@ -23,6 +23,7 @@ mod forms;
 mod har;
 mod known;
 mod logout;
+mod named;
 mod names;
 mod pages;
 mod place;

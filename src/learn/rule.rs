@@ -66,16 +66,31 @@ pub fn rule(bench: &Bench<'_>, login: &Login) -> Result<Rule, Unlearned> {
     }
     let bare = rule.where_query.is_empty() && rule.where_form.is_empty() && rule.where_json.is_empty();
     if shared && bare {
-        rule.where_form = common(&all, Exchange::fields, false)
-            .into_iter()
-            .take(1)
-            .collect();
-        if rule.where_form.is_empty() {
+        // What stands in the address tells other requests apart before anybody reads their bodies.
+        rule.where_query = apart(recording, login, &all, &rule.path);
+        if rule.where_query.is_empty() {
+            rule.where_form = common(&all, Exchange::fields, false)
+                .into_iter()
+                .take(1)
+                .collect();
+        }
+        if rule.where_query.is_empty() && rule.where_form.is_empty() {
             rule.remarks.push(format!(
                 "{} shows other things too, and nothing in the login tells it from them: GET and HEAD of it are open.",
                 rule.path
             ));
         }
+    }
+    if let Some((kind, name)) = rule.username.first()
+        && shared
+        && matches!(*kind, "form" | "multipart")
+        && !(rule.where_query.is_empty() && rule.where_form.is_empty())
+    {
+        rule.remarks.push(format!(
+            "Other requests go to {} too. If the portal signs in whoever puts {name} into one of those, add everywhere = true: \
+             the field is refused then in whatever is not this login.",
+            rule.path
+        ));
     }
     say_for_whom(&mut rule, bench);
     Ok(rule)
@@ -230,6 +245,28 @@ fn common(all: &[&Exchange], fields: impl Fn(&Exchange) -> &[Field], strong: boo
             (if strong { says } else { word }).then(|| (field.name.clone(), text))
         });
     pairs.collect()
+}
+
+/// The pair of the login's query that nothing else has which was sent to its path by its method: `route=/login`.
+fn apart(recording: &Recording, login: &Login, all: &[&Exchange], path: &str) -> Vec<(String, String)> {
+    let Ok(path) = crate::gate::Glob::parse(path) else {
+        return Vec::new();
+    };
+    let others: Vec<&Exchange> = recording
+        .exchanges
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !login.wrong.contains(index) && !login.right.contains(index))
+        .map(|(_, exchange)| exchange)
+        .filter(|exchange| exchange.method == login.method && path.matches(exchange.path()))
+        .collect();
+    let is_apart = |(name, text): &(String, String)| {
+        let print = recording.prints.of(text);
+        let has = |field: &Field| field.name == *name && field.print == print;
+        !others.is_empty() && !others.iter().any(|other| other.query.iter().any(has))
+    };
+    let pairs = common(all, |exchange| &exchange.query, false).into_iter();
+    pairs.filter(is_apart).take(1).collect()
 }
 
 /// Values of JSON that say that it is a login.

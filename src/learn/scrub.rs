@@ -361,6 +361,12 @@ impl Scrubber {
                 self.given.insert((input.name.clone(), print));
             }
         }
+        let query = form.action.split_once('?').map_or("", |(_, query)| query);
+        let query = query.split('#').next().unwrap_or_default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let print = self.prints.of(&value);
+            self.given.insert((name.into_owned(), print));
+        }
     }
 
     // Addresses.

@@ -12,7 +12,7 @@ use super::logout::Logout;
 use super::place::can_be_named;
 use super::recipes::Recipe;
 use super::says::Says;
-use super::told::{Bearer, WhoAmI};
+use super::told::{Bearer, Place, WhoAmI};
 use crate::clock::Timestamp;
 
 /// The default of `session_parameters`.
@@ -318,9 +318,18 @@ impl Draft<'_> {
             "This answer named whoever was signed in. If it does so for everybody, let doorstep ask it: single sign-on, \
              remember-me and resets that sign in are then logins too.",
         ));
+        let place = match &found.place {
+            Place::Json(pointer) => format!("json = {}", quoted(pointer)),
+            Place::Page(pattern) => {
+                text.push_str(&comment(
+                    "Not if people can choose what stands there themselves (a display name), or strangers are named there too.",
+                ));
+                format!("body_regex = {}", quoted(pattern))
+            }
+        };
         let _ = writeln!(text, "# [portal.who_am_i]");
         let _ = writeln!(text, "# path = {}", quoted(&found.path));
-        let _ = writeln!(text, "# username = {{ json = {} }}", quoted(&found.pointer));
+        let _ = writeln!(text, "# username = {{ {place} }}");
     }
 }
 

@@ -3,9 +3,11 @@
 use http::Method;
 use serde_json::Value;
 
+use super::assets::signed_in;
 use super::attempts::{Login, Way};
 use super::criterion::pointers;
 use super::exchange::{Authorization, Exchange, Recording};
+use super::named;
 use super::names;
 use super::place::can_be_named;
 use super::varying::Varying;
@@ -30,7 +32,15 @@ pub struct WhoAmI {
     /// Path and query.
     pub path: String,
     /// Where.
-    pub pointer: String,
+    pub place: Place,
+}
+
+/// Where an answer names the user.
+pub enum Place {
+    /// At this pointer of its JSON.
+    Json(String),
+    /// In the group of this regular expression.
+    Page(String),
 }
 
 /// What was typed as the name in the accepted logins, where it was kept.
@@ -187,7 +197,12 @@ pub fn refresh(recording: &Recording, login: &Login) -> Option<String> {
 }
 
 /// An address whose answer names the user while somebody is signed in, and not before.
-pub fn who_am_i(recording: &Recording, logins: &[Login], varying: &Varying) -> Option<WhoAmI> {
+pub fn who_am_i(
+    recording: &Recording,
+    logins: &[Login],
+    logouts: &[usize],
+    varying: &Varying,
+) -> Option<WhoAmI> {
     let login = logins.iter().find(|login| !login.right.is_empty())?;
     let name = typed(recording, login)?;
     let index = *login.right.first()?;
@@ -204,6 +219,10 @@ pub fn who_am_i(recording: &Recording, logins: &[Login], varying: &Varying) -> O
                 .iter()
                 .any(|field| names::is_token(&field.name) || field.print.random)
         {
+            continue;
+        }
+        // What answers to a page's own nonce only does not answer to a probe, which has none.
+        if exchange.headers.iter().any(|(name, _)| name.contains("nonce")) {
             continue;
         }
         let told_before = anonymous
@@ -238,10 +257,17 @@ pub fn who_am_i(recording: &Recording, logins: &[Login], varying: &Varying) -> O
             size,
             WhoAmI {
                 path: exchange.target.clone(),
-                pointer,
+                place: Place::Json(pointer),
             },
         ));
     }
     found.sort_by_key(|(words, size, _)| (*words, *size));
-    found.into_iter().next().map(|(_, _, found)| found)
+    let by_json = found.into_iter().next().map(|(_, _, found)| found);
+    by_json.or_else(|| {
+        let named = named::find(recording, &name, &signed_in(recording, logins, logouts), varying)?;
+        Some(WhoAmI {
+            path: named.path,
+            place: Place::Page(named.pattern),
+        })
+    })
 }

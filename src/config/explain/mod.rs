@@ -16,7 +16,7 @@ use serde::Serialize;
 use self::vendors::{sms_limits, sms_place, vendor_of_sms, vendor_sentences, vendor_sms};
 use self::words::{and, criterion, entry, or, pairs, place_of};
 use super::{Config, SmsProvider, StoreSettings, UnknownEmployee, show_duration};
-use crate::gate::rules::{Anonymous, LoginRule, UsernameSource};
+use crate::gate::rules::{Anonymous, LoginRule, PortalRules, UsernameSource};
 
 /// One part of an explanation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -122,7 +122,7 @@ fn open(config: &Config) -> Vec<String> {
     let rules = &config.portal.rules;
     let mut say = vec!["Every request is protected unless it is named here.".to_owned()];
     say.extend(rules.public.iter().map(|public| format!("{}.", entry(public))));
-    for login in rules
+    let opening: Vec<&LoginRule> = rules
         .logins
         .iter()
         .filter(|login| login.username != UsernameSource::Basic)
@@ -130,7 +130,8 @@ fn open(config: &Config) -> Vec<String> {
             (login.where_form.is_empty() && login.where_json.is_empty()) || !login.where_query.is_empty()
         })
         .filter(|login| login.method == http::Method::POST)
-    {
+        .collect();
+    for login in &opening {
         let with = match login.where_query.is_empty() {
             true => String::new(),
             false => format!(" with {} in the query", pairs(&login.where_query)),
@@ -141,10 +142,9 @@ fn open(config: &Config) -> Vec<String> {
         ));
     }
     let page = rules.login_page.path();
-    if !page.is_empty() && !rules.logins.iter().any(|login| login.path.matches(page)) {
-        say.push(format!(
-            "GET and HEAD of {page}, where somebody not signed in is sent."
-        ));
+    let is_told = |login: &&LoginRule| login.where_query.is_empty() && login.path.matches(page);
+    if !page.is_empty() && !opening.iter().any(is_told) {
+        say.push(login_page(rules));
     }
     say.push(match rules.anonymous {
         Anonymous::Login if page.is_empty() => {
@@ -183,6 +183,25 @@ fn open(config: &Config) -> Vec<String> {
         ));
     }
     say
+}
+
+/// The page that strangers are sent to, with what must stand in its query.
+fn login_page(rules: &PortalRules) -> String {
+    let page = rules.login_page.path();
+    let query = rules.login_page.0.split_once('?').map_or("", |(_, query)| query);
+    let fixed: Vec<&str> = query
+        .split('&')
+        .filter(|piece| !piece.is_empty() && !piece.contains("{target}"))
+        .collect();
+    match fixed.is_empty() {
+        true => format!("GET and HEAD of {page}, where somebody not signed in is sent."),
+        false => format!(
+            "GET and HEAD of {page} with {} in the query, whatever else stands there, where somebody not signed in is sent. Where \
+             another parameter can make a different page of it (MediaWiki's curid), strangers get that one as the portal \
+             shows it to strangers.",
+            and(&fixed)
+        ),
+    }
 }
 
 fn signing_in(config: &Config) -> Vec<String> {

@@ -104,6 +104,12 @@ fn what_looks_like_a_slip_is_told() {
             LEAST.replace("#portal", "login_page = \"/sign-in?next={target}\""),
             "GET and HEAD of /sign-in, where somebody not signed in is sent.",
         ),
+        (
+            LEAST
+                .replace("#portal", "login_page = \"/login?do=login&next={target}\"")
+                .replace("#login", "where = { form = { do = \"login\" } }"),
+            "GET and HEAD of /login with do=login in the query, whatever else stands there",
+        ),
         (LEAST.to_owned(), "The success of /login looks at the status only"),
         (LEAST.to_owned(), "session_cookies is empty"),
         (LEAST.to_owned(), "logout is empty"),

@@ -1,7 +1,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 
-use super::super::rules::Anonymous;
+use super::super::Glob;
+use super::super::rules::{Anonymous, Matcher};
 use super::super::sample::rules;
 use super::*;
 
@@ -411,4 +412,30 @@ fn the_configured_login_page_is_open_with_what_is_fixed_in_its_query() {
     assert_eq!(class("/index.php"), Route::Protected);
     assert_eq!(class("/index.php?page=admin"), Route::Protected);
     assert_ne!(class("/index.php?page=login&page=admin"), Route::LoginPage);
+}
+
+#[test]
+fn a_long_body_is_opened_by_no_field_that_was_not_looked_for() {
+    let entry = |path: &str, form: &[(&str, &str)]| Matcher {
+        methods: vec![POST],
+        path: Glob::parse(path).unwrap(),
+        query: Vec::new(),
+        form: form
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        fields: Vec::new(),
+    };
+    let mut rules = rules();
+    rules.logout.push(entry("/api.php", &[("action", "logout")]));
+    rules.public.push(entry("/wizard", &[("step", "1")]));
+    rules.public.push(entry("/drop", &[]));
+    let long = |raw: &str| class_long(&rules, &POST, &target(raw)).map(|(route, _)| route);
+    // An upload to the path that also takes the logout is for those who are in.
+    assert_eq!(long("/api.php"), Some(Route::Ambiguous));
+    assert_eq!(long("/wizard"), Some(Route::Ambiguous));
+    // Open to strangers as it stands, or a login: not without its body.
+    assert_eq!(long("/drop"), None);
+    assert_eq!(long("/login"), None);
+    assert_eq!(long("/api.php?email=anna"), None);
 }

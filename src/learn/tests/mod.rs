@@ -2,6 +2,7 @@
 
 mod har;
 mod portals;
+mod programs;
 mod refusals;
 mod secrets;
 mod varying;

@@ -7,6 +7,8 @@ use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
+use crate::support::portal::Knobs;
+use crate::support::world::ANNA;
 use crate::support::{Browser, PATIENCE, StoreKind, World, until};
 
 /// A gateway may grow so much while a large body passes (KiB).
@@ -111,6 +113,33 @@ async fn a_large_upload_passes_in_constant_memory() {
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(world.portal.uploaded(), large());
     assert_flat("an upload", before, peak);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_passes_where_the_logout_is_a_field_of_its_path() {
+    // MediaWiki's api.php takes uploads and action=logout alike
+    let mut world = World::with(StoreKind::Memory, Knobs::default(), |settings| {
+        let logout =
+            "logout = [{ path = \"/app/upload\", methods = [\"POST\"], form = { action = \"logout\" } }]\n";
+        settings.portal = settings.portal.replace("logout = [\"/logout\"]\n", logout);
+    })
+    .await;
+    let kind = "application/x-www-form-urlencoded";
+    let body = format!("action=upload&file={}", "x".repeat(200_000)).into_bytes();
+    let sent = body.len() as u64;
+    let anna = world.browser();
+    anna.password(ANNA).await;
+    let refused = anna.post_bytes("/app/upload", kind, body.clone()).await;
+    assert_ne!(refused.status, 200, "{}", refused.shown());
+    assert_eq!(world.portal.uploaded(), 0);
+
+    let anna = world.anna_signed_in().await;
+    anna.post_bytes("/app/upload", kind, body).await.expect(200);
+    assert_eq!(world.portal.uploaded(), sent);
+    anna.get("/app/secret").await.expect(200);
+    // The field that is looked for ends the session, as ever.
+    anna.post("/app/upload", &[("action", "logout")]).await;
+    anna.get("/app/secret").await.expect(303);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

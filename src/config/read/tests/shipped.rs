@@ -44,7 +44,7 @@ fn read(text: &str) -> Config {
 #[test]
 fn every_block_of_the_page_is_a_configuration() {
     let blocks = blocks();
-    assert_eq!(blocks.len(), 7, "the frame, exempt, canary, and four portals");
+    assert_eq!(blocks.len(), 8, "the frame, exempt, canary, and five portals");
     for block in &blocks {
         let text = match block.starts_with("[portal]") {
             true => format!("{}{block}", frame()),
