@@ -196,9 +196,10 @@ impl Json {
 }
 
 fn same_key(one: &str, other: &str) -> bool {
+    // Parsers in C cut a key at NUL.
     let bare = |text: &str| {
-        text.trim_matches(|c: char| c.is_whitespace() || c.is_control())
-            .to_lowercase()
+        let text = text.split('\0').next().unwrap_or(text);
+        super::query::without_case(text.trim_matches(|c: char| c.is_whitespace() || c.is_control()))
     };
     one == other || bare(one) == bare(other)
 }
@@ -294,6 +295,8 @@ mod tests {
             r#"{"User":{"name":"ben"}}"#,
             r#"{"user":{"name":"anna","NAME ":"ben"}}"#,
             r#"{"user":{"name":"anna"},"us\u0065r":null}"#,
+            r#"{"user":{"name":"anna"},"u\u017fer":{"name":"ben"}}"#,
+            r#"{"user":{"name":"anna"},"USER\u0000x":{"name":"ben"}}"#,
         ] {
             let json = Json::read(document.as_bytes()).unwrap();
             assert_eq!(json.at(&pointer("/user/name")), Found::Twice, "{document}");

@@ -86,6 +86,9 @@ fn in_form(rule: &LoginRule, field: &str, query: &Fields, body: &FormBody) -> Re
             return Err(BadLogin::Twice);
         }
     }
+    if query.mentions_below_a_prefix(field) || body.fields.mentions_below_a_prefix(field) {
+        return Err(BadLogin::Twice);
+    }
     let (query, body_value) = (in_query.exact.first(), in_body.exact.first());
     if let (Some(query), Some(body)) = (query, body_value)
         && query.value != body.value

@@ -146,6 +146,11 @@ impl Fields {
         mentions
     }
 
+    /// Whether some server that fills objects from fields takes another field for this one: below a prefix.
+    pub(super) fn mentions_below_a_prefix(&self, name: &str) -> bool {
+        self.names().any(|sent| is_below_a_prefix(sent, name))
+    }
+
     /// Whether a name is no clean text: control bytes, no UTF-8, or percent signs that another server might
     /// decode once more; or there are more fields than every server reads.
     pub fn has_odd_names(&self) -> bool {
@@ -157,7 +162,8 @@ impl Fields {
 }
 
 /// Whether some server takes a field named `sent` for the one that a rule calls `known` (I4): after trimming,
-/// cutting at NUL or `[`, and folding case, `.`, space, `+` and an unclosed `[` to `_`.
+/// cutting at NUL or `[`, folding case, `.`, space, `+` and an unclosed `[` to `_`, and passing over brackets that
+/// close or open nothing.
 pub fn same_name(sent: &str, known: &str) -> bool {
     if sent == known {
         return true;
@@ -167,16 +173,43 @@ pub fn same_name(sent: &str, known: &str) -> bool {
     if sent == known {
         return true;
     }
-    match sent.strip_prefix(known.as_ref()) {
-        // `name[]`, `name[x]`, and what follows the bracket that closes a name such as `user[email]`.
-        Some(rest) if rest.starts_with('[') || known.ends_with(']') => true,
-        _ => sent.contains('[') && !sent.contains(']') && sent.replace('[', "_") == *known,
+    if !sent.contains(['[', ']']) {
+        return false;
     }
+    // `name[]`, `name[x]`, `]name` and what follows the bracket that closes a name such as `user[email]`.
+    let mut rest = pieces(&sent, &['[', ']']);
+    let mut wanted = pieces(&known, &['[', ']']).peekable();
+    (wanted.peek().is_some() && wanted.all(|piece| rest.next() == Some(piece)))
+        || !sent.contains(']') && sent.replace('[', "_") == *known
+}
+
+/// Whether a name is `known` below a prefix: ASP.NET fills `model.Email`, or `model[Email]`, before it looks for
+/// `Email`, and the prefix is the name of a variable that nobody here knows.
+fn is_below_a_prefix(sent: &str, known: &str) -> bool {
+    const PARTS: [char; 5] = ['.', '[', ']', '\'', '"'];
+    let of = |name| pieces(name, &PARTS).map(fold).collect::<Vec<_>>();
+    let (sent, known) = (of(sent), of(known));
+    !known.is_empty() && sent.len() > known.len() && sent.ends_with(&known)
+}
+
+fn pieces<'a>(name: &'a str, ends: &'a [char]) -> impl Iterator<Item = &'a str> {
+    name.split(ends).filter(|piece| !piece.is_empty())
+}
+
+/// A text without case, also as servers see it that compare capitals: a long s is an s then, and a dotless i an i.
+pub(super) fn without_case(text: &str) -> String {
+    text.chars()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        // Of a capital I with a dot, the dot is left.
+        .filter(|c| *c != '\u{307}')
+        .collect()
 }
 
 fn fold(name: &str) -> Cow<'_, str> {
     let name = name.split('\0').next().unwrap_or(name);
-    let name = name.trim_matches(|c: char| c.is_whitespace() || c.is_control() || c == '+');
+    let is_nothing = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '+' | '\u{feff}');
+    let name = name.trim_matches(is_nothing);
     let is_folded = |c: char| {
         c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '[' | ']' | ':' | '$')
     };
@@ -188,10 +221,10 @@ fn fold(name: &str) -> Cow<'_, str> {
         match c {
             ' ' | '+' | '.' if folded.ends_with('[') => {}
             ' ' | '+' | '.' => folded.push('_'),
-            c => folded.extend(c.to_lowercase()),
+            c => folded.push(c),
         }
     }
-    Cow::Owned(folded)
+    Cow::Owned(without_case(&folded))
 }
 
 #[cfg(test)]

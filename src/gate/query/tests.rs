@@ -23,6 +23,22 @@ fn i4_names_that_a_server_could_take_for_the_rules_are_alike() {
         ("user[email][]", "user[email]"),
         ("user[ email]", "user[email]"),
         ("User[Email]", "user[email]"),
+        // Go, Java and the .NET Framework fold these without case; none of them is in small letters what it folds to.
+        ("u\u{17f}er", "user"),
+        ("ema\u{131}l", "email"),
+        ("EMA\u{130}L", "email"),
+        ("\u{212a}ey", "key"),
+        // Node's body parsers drop a byte order mark.
+        ("\u{feff}email", "email"),
+        // Ruby's Rack and Node's qs pass over brackets at the beginning, and Rack over those that close nothing.
+        ("[email]", "email"),
+        ("]email", "email"),
+        ("[email", "email"),
+        ("email]", "email"),
+        ("[user][email]", "user[email]"),
+        ("user]email", "user[email]"),
+        ("user[[email]", "user[email]"),
+        ("user[email", "user[email]"),
     ] {
         assert!(same_name(sent, known), "{sent:?} {known:?}");
     }
@@ -36,6 +52,8 @@ fn i4_names_that_a_server_could_take_for_the_rules_are_alike() {
         ("id", "u"),
         ("user_name2", "user_name"),
         ("x[email]", "email"),
+        ("[x]email", "email"),
+        ("[]", "email"),
     ] {
         assert!(!same_name(sent, known), "{sent:?} {known:?}");
     }
