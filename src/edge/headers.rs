@@ -9,8 +9,10 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use crate::config::{Config, Origin};
 
 /// Forwarding and routing headers that only a gateway may set, spelled with dashes.
-const GATEWAY_HEADERS: [&str; 18] = [
+const GATEWAY_HEADERS: [&str; 22] = [
     "forwarded",
+    // Servers and middleware for Python cut this off the path before they look what it names.
+    "script-name",
     "x-forwarded",
     "x-forwarded-by",
     "x-forwarded-for",
@@ -25,9 +27,12 @@ const GATEWAY_HEADERS: [&str; 18] = [
     "x-forwarded-ssl",
     "x-forwarded-uri",
     "x-original-host",
+    "x-original-method",
+    "x-original-uri",
     "x-original-url",
     "x-real-ip",
     "x-rewrite-url",
+    "x-script-name",
 ];
 
 /// Headers by which a client asks for another method than the one that was classed.
@@ -56,7 +61,7 @@ pub struct Said<'a> {
 }
 
 /// A header's name as CGI's heirs fold it. Most names have no underscore or dot: then it is the same.
-fn folded(name: &str) -> Cow<'_, str> {
+pub(super) fn folded(name: &str) -> Cow<'_, str> {
     if name.contains(['_', '.']) {
         Cow::Owned(name.replace(['_', '.'], "-"))
     } else {
@@ -65,7 +70,7 @@ fn folded(name: &str) -> Cow<'_, str> {
 }
 
 /// Whether a header asks for another method, in whatever spelling.
-fn changes_method(name: &str) -> bool {
+pub(super) fn changes_method(name: &str) -> bool {
     METHOD_OVERRIDES.contains(&&*folded(name))
 }
 
@@ -280,6 +285,11 @@ mod tests {
             "x-real-ip",
             "x_real-ip",
             "x-original-url",
+            "x-original-uri",
+            "x-original-method",
+            "x-script-name",
+            "script-name",
+            "script_name",
             "authorization",
             "proxy_authorization",
             "x-remote-user",

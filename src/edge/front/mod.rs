@@ -18,6 +18,7 @@ use self::original::{Original, is_question};
 use super::answer;
 use super::arrival::Arrival;
 use super::door::{Broken, Door, Step};
+use super::headers::changes_method;
 use crate::access::Who;
 use crate::config::Portal;
 use crate::gate::route::{carries_session, class_unread};
@@ -124,8 +125,11 @@ impl Asked {
         // A page of another site would speak with the cookies of this one (THREATS D5); and a session in the
         // address could be another's than the cookies'.
         let is_shut = is_socket && is_foreign || carries_session(rules, &original.target);
+        let is_overridden = headers.keys().any(|name| changes_method(name.as_str()));
         let route = match class_unread(rules, &original.method, &original.target) {
             Route::Protected | Route::Ambiguous if is_shut => Route::Closed,
+            // What is open by one method is not by another, which the portal finds in a header.
+            Route::Public | Route::LoginPage | Route::Logout if is_overridden => Route::Ambiguous,
             route => route,
         };
         let about = Arrival {

@@ -4,12 +4,16 @@ use http::{HeaderMap, Method};
 
 use crate::config::Config;
 use crate::edge::arrival::Arrival;
+use crate::edge::headers::folded;
 use crate::gate::path::Target;
 
 /// Where a front proxy asks.
 pub(super) const AUTH: &str = "/.doorstep/auth";
 /// Where nginx, whose `auth_request` passes on nothing but a status, has the refusal told.
 pub(super) const ENTER: &str = "/.doorstep/enter";
+
+/// By these portals find another path than the request's.
+const OTHER_PATHS: [&str; 4] = ["script-name", "x-original-url", "x-rewrite-url", "x-script-name"];
 
 /// What a proxy asks about.
 pub(super) struct Original {
@@ -65,6 +69,9 @@ impl Original {
         if method.as_str().bytes().any(|byte| !byte.is_ascii_uppercase()) {
             return Err("the method is not written in capitals");
         }
+        if names_another_path(headers, uri) {
+            return Err("a header names another path than the request's");
+        }
         let target = Target::parse(uri.as_bytes()).map_err(|_| "the request's target cannot be read")?;
         let tells = !is_of_nginx || arrival.target.path() == ENTER;
         Ok(Self {
@@ -73,6 +80,21 @@ impl Original {
             tells,
         })
     }
+}
+
+/// Whether a header that the proxy passes on leads some portals to another path than the one that is asked about. A
+/// proxy may say the same one in such a header too.
+fn names_another_path(headers: &HeaderMap, uri: &str) -> bool {
+    let is_this = |value: &str| {
+        let origin = value
+            .strip_prefix("https://")
+            .or_else(|| value.strip_prefix("http://"));
+        let path = origin.map_or(Some(value), |rest| rest.find('/').and_then(|at| rest.get(at..)));
+        path == Some(uri)
+    };
+    headers.iter().any(|(name, value)| {
+        OTHER_PATHS.contains(&&*folded(name.as_str())) && !value.to_str().is_ok_and(is_this)
+    })
 }
 
 /// Method and target, where both are there once.

@@ -136,6 +136,39 @@ async fn b1_the_browsers_own_headers_open_nothing_behind_either_proxy() {
     }
 }
 
+/// The portal's cookies are in the browser in this mode, so that a path that is open must be the one that is served.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b1_a_header_that_leads_the_portal_to_another_path_or_method_opens_nothing() {
+    let site = Site::open(Kind::Caddy).await;
+    let anna = site.browser();
+    anna.password(ANNA).await.expect(302);
+    site.portal.take_seen();
+    let cookies = anna.cookie_header("/app/secret");
+    for (name, value) in [
+        ("x-original-url", "/app/secret"),
+        ("x_original_url", "/app/secret"),
+        ("x-rewrite-url", "http://portal.example/app/secret"),
+        ("x-script-name", "/public"),
+        ("script_name", "/public"),
+        ("x-http-method-override", "DELETE"),
+        ("x_http_method_override", "DELETE"),
+    ] {
+        let spoofing = Browser::to(&site.gateway.origin, site.front.address)
+            .with("cookie", &cookies)
+            .with(name, value);
+        let answer = spoofing.get("/public/ping").await;
+        assert_ne!(answer.status, 200, "{name}: {}", answer.shown());
+    }
+    let seen = site.portal.take_seen();
+    assert!(seen.iter().all(|seen| seen.path() == "/api/me"), "{seen:?}");
+    // a proxy that says the path once more
+    let origin = &site.gateway.origin;
+    for same in ["/public/ping", &format!("{origin}/public/ping")] {
+        let agreeing = asking(&site, "GET", "/public/ping").with("x-original-url", same);
+        agreeing.get(AUTH).await.expect(200);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i4_a_session_in_the_address_and_foreign_credentials_pass_for_nobody() {
     let mut site = Site::open(Kind::Caddy).await;

@@ -4,7 +4,7 @@ use crate::support::portal::SECRET;
 use crate::support::world::ANNA;
 use crate::support::{StoreKind, World};
 
-const SPOOFS: [&str; 16] = [
+const SPOOFS: [&str; 22] = [
     "x-doorstep-user",
     "x_doorstep_user",
     "x-doorstep_user",
@@ -21,6 +21,12 @@ const SPOOFS: [&str; 16] = [
     "x-rewrite-url",
     "forwarded",
     "x-real-ip",
+    "x-original-uri",
+    "x-original-method",
+    "x-script-name",
+    "X-Script_Name",
+    "script-name",
+    "SCRIPT_NAME",
 ];
 
 over_each_store![
