@@ -82,9 +82,18 @@ pub fn names_a_token(name: &str) -> bool {
     ["token", "key", "jwt"].iter().any(|word| name.contains(word))
 }
 
+/// What is shorter is nobody's session: a page's own `sid` may count its pages.
+pub const SHORTEST_SESSION: usize = 16;
+
 /// A query without what could carry somebody else's session: parameters of these names whose value is neither
-/// a bound token nor a cookie's in the vault. `None`: nothing of the kind is there.
-pub fn without_foreign_tokens(query: &str, names: &[String], bound: &Bound, jar: &Jar) -> Option<String> {
+/// a bound token nor a cookie's in the vault, nor shorter than `shortest`. `None`: nothing of the kind is there.
+pub fn without_foreign_tokens(
+    query: &str,
+    names: &[String],
+    shortest: usize,
+    bound: &Bound,
+    jar: &Jar,
+) -> Option<String> {
     let is_foreign = |piece: &&str| {
         let fields = Fields::parse(piece.as_bytes());
         if !fields
@@ -98,7 +107,7 @@ pub fn without_foreign_tokens(query: &str, names: &[String], bound: &Bound, jar:
             return true;
         };
         // An empty one grants nothing.
-        if value.is_empty() {
+        if value.len() < shortest.max(1) {
             return false;
         }
         piece.contains(';') || !(bound.binds(Credential::Bearer, value.as_bytes()) || jar.holds_value(value))
@@ -211,7 +220,20 @@ mod tests {
             ("access%5ftoken=other", Some("")),
             ("access_token[]=other&b=2", Some("b=2")),
         ] {
-            let got = without_foreign_tokens(query, &names, &bound(), &Jar::default());
+            let got = without_foreign_tokens(query, &names, 1, &bound(), &Jar::default());
+            assert_eq!(got.as_deref(), kept, "{query}");
+        }
+    }
+
+    #[test]
+    fn i4_a_session_that_is_not_this_ones_is_long() {
+        let names = ["sid".to_owned()];
+        for (query, kept) in [
+            ("sid=12&a=1", None),
+            ("sid=0123456789abcdef&a=1", Some("a=1")),
+            ("a=1;sid=0123456789abcdef&b=2", Some("b=2")),
+        ] {
+            let got = without_foreign_tokens(query, &names, SHORTEST_SESSION, &bound(), &Jar::default());
             assert_eq!(got.as_deref(), kept, "{query}");
         }
     }

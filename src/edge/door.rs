@@ -26,7 +26,7 @@ use crate::clock::Timestamp;
 use crate::config::{Config, UnknownEmployee};
 use crate::gate::body::{BadBody, FormBody};
 use crate::gate::path::Target;
-use crate::gate::route::{HeadClass, class_body, class_head};
+use crate::gate::route::{HeadClass, class_body, class_head, takes_logins};
 use crate::gate::scan::Scan;
 use crate::gate::{Ask, Credentials, Refusal, Route, Verdict, decide};
 use crate::pages::{self, Told, told};
@@ -286,10 +286,11 @@ impl Door {
                 // A GET with a body that nobody read may carry a username all the same.
                 let has_body = !session.as_downstream_mut().is_body_empty();
                 let reads = matches!(arrival.method, Method::GET | Method::HEAD | Method::OPTIONS);
-                let route = if reads && has_body {
-                    route.with_unread_body()
-                } else {
-                    route
+                let route = match reads && has_body {
+                    true if is_open_to_nobody(route) => route,
+                    true if takes_logins(rules, &arrival.target) => Route::BadLogin,
+                    true => route.with_unread_body(),
+                    false => route,
                 };
                 return Ok(Ok(Classed::by_head(session, arrival, route, has_body)));
             }
@@ -313,6 +314,11 @@ impl Door {
             scan: None,
         }))
     }
+}
+
+/// Whether a request of this class goes to the portal for nobody.
+fn is_open_to_nobody(route: Route) -> bool {
+    matches!(route, Route::Own | Route::Closed | Route::BadLogin)
 }
 
 /// What `decide` is asked of a request.

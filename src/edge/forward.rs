@@ -114,9 +114,12 @@ pub(super) fn watch(live: &LiveSession, route: Route, client: std::net::IpAddr) 
     let _ = SLOT.try_with(|slot| slot.watch(watched));
 }
 
-/// Upgrades and workers that are not forwarded, and why.
+/// What is not forwarded though it was decided so, and why: upgrades, workers, another's session in the path.
 fn refuse_stream(passage: &Passage, session: &Session) -> Option<&'static str> {
     let headers = &session.req_header().headers;
+    if passage.carries_foreign_session() {
+        return Some("the address holds a session that is not this one");
+    }
     if passage.arrival.is_upgrade {
         if passage.credentials != Credentials::Vault {
             return Some("a connection is upgraded only for somebody who is signed in");

@@ -9,11 +9,15 @@ use http::{HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::arrival::Arrival;
-use super::credentials::{is_bound, names_a_token, offers_foreign_token, without_foreign_tokens};
+use super::credentials::{
+    SHORTEST_SESSION, is_bound, names_a_token, offers_foreign_token, without_foreign_tokens,
+};
 use super::headers::{self, Said};
 use super::messages::{Foreign, Messages};
 use super::step_up;
 use crate::access::{Doorstep, LiveSession, Unknown, Who};
+use crate::gate::route::{path_carries_session, takes_logins};
+use crate::gate::rules::PortalRules;
 use crate::gate::scan::{NamesSomebody, Scan};
 use crate::gate::{Credentials, Route};
 use crate::sessions::Level;
@@ -35,6 +39,8 @@ pub struct Passage {
     authorization: Option<HeaderValue>,
     /// Path and query that go up, where they are not those that came: another session's token was taken out.
     target: Option<String>,
+    /// Whether the path has a session that is not this one's, for a portal that would look at it.
+    is_foreign_path: bool,
     /// The credentials that the session's own login brought.
     bound: Bound,
     /// What is said over its WebSocket.
@@ -94,9 +100,21 @@ impl Passage {
             .filter(|name| rules.has_bearer() || names_a_token(name))
             .cloned()
             .collect();
-        let query = arrival.target.query().filter(|_| in_vault && !names.is_empty());
-        let cleaned =
-            query.and_then(|query| without_foreign_tokens(query, &names, &vault.bound, &vault.main));
+        // A portal that gets no session cookie takes the one in the address, and may have shown its id to somebody
+        // who has only another's password.
+        let path = arrival.target.path();
+        let may_carry = arrival.target.query().is_some() || path.contains([';', '%']);
+        let is_bare = in_vault && may_carry && !sends_session(rules, &vault.main, path);
+        let is_foreign_path = is_bare && path_carries_session(rules, &arrival.target);
+        let query = arrival.target.query().filter(|_| in_vault);
+        let without = |query: Option<&str>, names: &[String], shortest| {
+            without_foreign_tokens(query?, names, shortest, &vault.bound, &vault.main)
+        };
+        let mut cleaned = without(query, &names, 1);
+        if is_bare {
+            let all = &rules.session_parameters;
+            cleaned = without(cleaned.as_deref().or(query), all, SHORTEST_SESSION).or(cleaned);
+        }
         let target = cleaned.map(|query| match query.is_empty() {
             true => arrival.target.path().to_owned(),
             false => format!("{}?{query}", arrival.target.path()),
@@ -109,6 +127,7 @@ impl Passage {
             cookie,
             authorization,
             target,
+            is_foreign_path,
             bound: vault.bound,
             messages: Messages::default(),
             scan: None,
@@ -130,6 +149,11 @@ impl Passage {
             is_exempt: true,
             ..Self::new(arrival, Who::Nobody, route, Credentials::None)?
         })
+    }
+
+    /// Whether the path could carry somebody else's session.
+    pub fn carries_foreign_session(&self) -> bool {
+        self.is_foreign_path
     }
 
     /// The same, with a session cookie that its answer brings.
@@ -199,7 +223,9 @@ impl Passage {
             identity: identity.map(|holder| holder.login.as_str()),
             cookie: self.cookie.clone(),
             authorization: self.authorization.clone(),
-            overrides: let_in && matches!(self.route, Route::Protected | Route::Ambiguous),
+            overrides: let_in
+                && matches!(self.route, Route::Protected | Route::Ambiguous)
+                && !takes_logins(&self.arrival.settings.config.portal.rules, &self.arrival.target),
         };
         headers::for_upstream(head, said, &self.arrival.settings.config)?;
         self.drop_foreign_credentials(head);
@@ -356,6 +382,15 @@ impl Passage {
             _ => None,
         }
     }
+}
+
+/// Whether the portal gets its session cookie, or, where none is named, any cookie at all.
+fn sends_session(rules: &PortalRules, jar: &Jar, path: &str) -> bool {
+    let header = jar.header(path).unwrap_or_default();
+    let mut names = header
+        .split(';')
+        .filter_map(|pair| Some(pair.split_once('=')?.0.trim()));
+    names.any(|name| rules.session_cookies.is_empty() || rules.is_session_cookie(name))
 }
 
 /// Takes every Set-Cookie out of an answer's head, parted into what the vault keeps and what passes.

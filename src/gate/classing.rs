@@ -64,6 +64,9 @@ impl<'a> Classing<'a> {
         if let Some(route) = self.login() {
             return route;
         }
+        if self.signs_in_by_another_method() {
+            return Route::BadLogin;
+        }
         let is_login_page = self.is_login_page();
         if self.signs_in_elsewhere() {
             let is_clean_otherwise =
@@ -157,7 +160,7 @@ impl<'a> Classing<'a> {
             .rules
             .logins
             .iter()
-            .filter(|rule| self.place(rule) != Fit::No)
+            .filter(|rule| self.place(rule) != Fit::No || self.place_by_another_method(rule) != Fit::No)
             .map(|rule| rule.request_limit);
         let of_others = self
             .rules
@@ -251,12 +254,45 @@ impl<'a> Classing<'a> {
         rules.iter().all(by_answer)
     }
 
+    /// Whether this names somebody, or may, in a login's place, and only the method is another: many portals look
+    /// at the body alone.
+    fn signs_in_by_another_method(&self) -> bool {
+        let mut rules = self.rules.logins.iter();
+        self.body
+            .is_some_and(|body| body.is_err() || self.names_somebody())
+            && rules.any(|rule| self.place_by_another_method(rule) != Fit::No)
+    }
+
+    pub(super) fn takes_logins(&self) -> bool {
+        let mut rules = self.rules.logins.iter();
+        rules.any(|rule| self.place_whatever_the_method(rule) != Fit::No)
+    }
+
+    fn place_by_another_method(&self, rule: &LoginRule) -> Fit {
+        match rule.method == *self.method {
+            true => Fit::No,
+            false => self.place_whatever_the_method(rule),
+        }
+    }
+
+    /// Without the rules that look at a form, which servers fill for a POST only.
+    fn place_whatever_the_method(&self, rule: &LoginRule) -> Fit {
+        if rule.username == UsernameSource::Basic || !rule.where_form.is_empty() {
+            return Fit::No;
+        }
+        self.place_given_the_method(rule)
+    }
+
     /// Whether this is a rule's login, whoever it is that signs in.
     fn place(&self, rule: &LoginRule) -> Fit {
         // Basic credentials come with requests of any kind: they make none of them a login by itself.
         if rule.method != *self.method || rule.username == UsernameSource::Basic {
             return Fit::No;
         }
+        self.place_given_the_method(rule)
+    }
+
+    fn place_given_the_method(&self, rule: &LoginRule) -> Fit {
         let path = self.path_fit(rule);
         if path == Fit::No {
             return Fit::No;

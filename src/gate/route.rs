@@ -131,6 +131,20 @@ pub fn carries_session(rules: &PortalRules, target: &Target) -> bool {
     })
 }
 
+/// Whether a request to this address could be a login to a portal that does not look at the method. A rule that
+/// looks at a form tells logins from others by it.
+pub fn takes_logins(rules: &PortalRules, target: &Target) -> bool {
+    by_head(rules, &Method::GET, target, |request| request.takes_logins())
+}
+
+/// Whether a request's path can carry a session.
+pub fn path_carries_session(rules: &PortalRules, target: &Target) -> bool {
+    target.path().contains([';', '%'])
+        && by_head(rules, &Method::GET, target, |request| {
+            request.path_carries_a_session()
+        })
+}
+
 /// The login page's address without the fields that a login rule reads a username from, else byte for byte.
 pub fn without_names(rules: &PortalRules, target: &Target) -> String {
     let Some(query) = target.query() else {

@@ -12,6 +12,8 @@ over_each_store![
     i4_a_login_in_flight_keeps_the_jar_its_own,
     i4_two_names_at_once_in_one_jar_never_share_it,
     i4_two_tabs_with_two_names_end_the_first,
+    i4_a_name_that_only_some_server_finds_is_not_sent,
+    i4_a_login_by_another_method_is_not_sent,
     i5_a_wrong_password_while_a_factor_is_owed_releases_nothing,
     f1_a_token_planted_before_the_login_opens_nothing_after_it,
     e5_a_logout_beside_a_verification_leaves_nobody_signed_in,
@@ -151,6 +153,78 @@ async fn i4_two_tabs_with_two_names_end_the_first(kind: StoreKind) {
     anna.type_token(&world.anna.fresh().await).await.expect(303);
     assert!(anna.get("/app/secret").await.expect(200).holds(ANNA));
     assert!(olga.get("/app/secret").await.expect(200).holds(OLGA));
+}
+
+/// CAROL's own factor must not open what ANNA's password opened: two names in one login, of which the gateway's own
+/// parser finds CAROL's, and that of some portal ANNA's.
+async fn i4_a_name_that_only_some_server_finds_is_not_sent(kind: StoreKind) {
+    let world = World::new(kind).await;
+    for name in [
+        "]email",
+        "%5Bemail%5D",
+        "ema%C4%B1l",
+        "%EF%BB%BFemail",
+        "model.Email",
+        "model%5BEmail%5D",
+    ] {
+        let browser = world.browser();
+        browser.get("/login").await.expect(200);
+        let body = format!(
+            "email={CAROL}&password=x&{name}={ANNA}&model.Password={}",
+            password_of(ANNA)
+        );
+        let answer = browser
+            .post_bytes("/login", "application/x-www-form-urlencoded", body.into_bytes())
+            .await;
+        assert_eq!(answer.status, 400, "{name}: {}", answer.shown());
+    }
+    assert_eq!(world.portal.logins_sent(), 0);
+}
+
+/// A portal that looks at the body only would make CAROL's session ANNA's.
+async fn i4_a_login_by_another_method_is_not_sent(kind: StoreKind) {
+    let mut world = World::new(kind).await;
+    let carol = world.carol_signed_in().await;
+    let host = world.gateway.address;
+    let cookie = carol.cookie_header("/");
+    let form = format!("email={ANNA}&password={}", password_of(ANNA));
+    let json = format!("{{\"email\":\"{ANNA}\"}}");
+    world.portal.take_seen();
+    for method in ["PUT", "PATCH", "DELETE", "GET", "OPTIONS"] {
+        for path in ["/login", "/Login", "/login/"] {
+            for (content_type, body) in [
+                ("application/x-www-form-urlencoded", &form),
+                ("application/json", &json),
+                ("text/plain", &json),
+            ] {
+                let request = format!(
+                    "{method} {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nSec-Fetch-Site: same-origin\r\n\
+                     X-HTTP-Method-Override: POST\r\nCookie: {cookie}\r\nContent-Type: {content_type}\r\n\
+                     Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+                let answer = crate::support::raw::raw(host, request.as_bytes()).await;
+                assert_eq!(
+                    answer.status(),
+                    400,
+                    "{method} {path} {content_type}: {}",
+                    answer.text()
+                );
+            }
+        }
+    }
+    // nor is one in the address turned into a POST by a header
+    let overriding = carol.via(&world.gateway).with("x-http-method-override", "POST");
+    overriding.get("/Login?next=/").await;
+    overriding.fetch("PUT", "/login").await;
+    let seen = world.portal.take_seen();
+    for request in &seen {
+        assert!(
+            request.body.is_empty() && request.all("x-http-method-override").is_empty(),
+            "{request:?}"
+        );
+    }
+    assert!(carol.get("/app/secret").await.expect(200).holds(CAROL));
 }
 
 /// A portal that greets whoever is signed in on its login page, and passes cookies with what it knows.

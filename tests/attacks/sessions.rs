@@ -32,6 +32,39 @@ async fn b3_hop_by_hop_headers_take_nothing_away() {
     }
 }
 
+/// A portal that takes a session in the address shows its id on the login page, so that whoever has another's password
+/// knows it. Nobody's own session opens that: not where the portal ended its own, so that it gets no cookie.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i4_a_session_in_the_address_is_ones_own_or_is_not_sent() {
+    let mut world = World::new(StoreKind::Memory).await;
+    let anna = world.anna_signed_in().await;
+    let foreign = "0123456789abcdef0123";
+    world.portal.answer(
+        "/app/quit",
+        crate::support::Reply::page("").cookie("sid=; Path=/; Max-Age=0"),
+    );
+    anna.get("/app/quit").await.expect(200);
+    world.portal.take_seen();
+    for path in [
+        format!("/app/secret;sid={foreign}"),
+        format!("/app/secret;JSESSIONID={foreign}?a=1"),
+        format!("/app/secret%3Bsid={foreign}"),
+    ] {
+        let answer = anna.get(&path).await;
+        assert_eq!(answer.status, 403, "{path}: {}", answer.shown());
+    }
+    for query in [
+        format!("sid={foreign}"),
+        format!("a=1&PHPSESSID={foreign}"),
+        format!("SID={foreign}&a=1"),
+    ] {
+        anna.get(&format!("/app/secret?{query}")).await;
+    }
+    let seen = world.portal.take_seen();
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    assert!(seen.iter().all(|seen| !seen.target.contains(foreign)), "{seen:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e3_a_raw_portal_cookie_is_stripped() {
     let siege = Siege::lay().await;

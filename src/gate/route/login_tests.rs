@@ -135,6 +135,75 @@ fn a_login_by_get_is_known_by_its_head() {
     assert_eq!(class("/enter"), Route::BadLogin);
 }
 
+/// Many portals look at the body and not at the method: PHP's `php://input` is one for all of them.
+#[test]
+fn i4_a_login_by_another_method_is_not_sent() {
+    let put = |method: &str, raw: &str, body| class_of(&rules(), &method.parse().unwrap(), raw, body);
+    for method in ["PUT", "PATCH", "DELETE", "PROPFIND", "X"] {
+        for raw in ["/login", "/Login", "/login/", "/login?email=boss"] {
+            let class = put(method, raw, form("email=boss&p=x"));
+            assert_eq!(class, Route::BadLogin, "{method} {raw}");
+        }
+        for bad in [BadBody::OtherType, BadBody::Unparsable, BadBody::TooLong] {
+            assert_eq!(
+                put(method, "/login", Err(bad)),
+                Route::BadLogin,
+                "{method} {bad:?}"
+            );
+        }
+        // What names nobody signs nobody in.
+        assert_eq!(put(method, "/login", form("x=1")), Route::Protected, "{method}");
+        assert_eq!(
+            put(method, "/app", form("email=boss")),
+            Route::Protected,
+            "{method}"
+        );
+    }
+    let mut two = rules();
+    two.logins = vec![
+        login_rule("/enter"),
+        LoginRule {
+            method: Method::PUT,
+            ..login_rule("/enter")
+        },
+    ];
+    for (method, index) in [(POST, 0), (Method::PUT, 1)] {
+        assert_eq!(
+            class_of(&two, &method, "/enter", form("email=anna")),
+            Route::Login(index)
+        );
+    }
+    let by_json = json("application/json", br#"{"user":{"name":"ben"}}"#);
+    assert_eq!(
+        class_of(&json_rules(), &Method::PUT, "/api/login", by_json),
+        Route::BadLogin
+    );
+    // A logout is often a DELETE of what the login made.
+    let mut rules = rules();
+    rules.logout = vec![super::super::sample::entry("/login", &[Method::DELETE])];
+    for body in [Ok(FormBody::default()), form("token=x")] {
+        assert_eq!(class_of(&rules, &Method::DELETE, "/login", body), Route::Logout);
+    }
+}
+
+#[test]
+fn i4_a_body_that_nobody_reads_is_not_sent_to_where_logins_go() {
+    let class = |raw: &str| Target::parse(raw.as_bytes()).map(|target| takes_logins(&rules(), &target));
+    for raw in [
+        "/login",
+        "/Login",
+        "/login/",
+        "/login?next=/",
+        "/%6cogin",
+        "/doku.php?do=login",
+    ] {
+        assert_eq!(class(raw), Ok(true), "{raw}");
+    }
+    for raw in ["/", "/app", "/login/x", "/doku.php?do=show", "/doku.php"] {
+        assert_eq!(class(raw), Ok(false), "{raw}");
+    }
+}
+
 fn pointer(text: &str) -> JsonPointer {
     JsonPointer::parse(text).unwrap()
 }
