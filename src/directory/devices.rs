@@ -8,7 +8,7 @@ use serde_json::json;
 use super::change::{Change, shown_text};
 use super::sealed::{open_secret, open_subscription, seal_secret, seal_subscription};
 use super::unknown::{ANSWER, CHANGE, unreadable, within};
-use super::{Actor, ChangeRefused, Directory, DirectoryUnknown};
+use super::{Actor, ChangeRefused, Directory, DirectoryUnknown, Owner};
 use crate::clock::Timestamp;
 use crate::gate::{FactorKind, Login};
 use crate::secret::{Purpose, random_id};
@@ -64,23 +64,25 @@ impl Directory {
     /// Keeps a code by which one phone can be enrolled for `login` until `expires`.
     ///
     /// # Errors
-    /// Where the directory does not answer, or knows no such employee.
+    /// Where the directory does not answer, or knows no such employee, or another epoch of theirs.
     pub async fn keep_device_code(
         &self,
-        login: &Login,
+        owner: impl Into<Owner<'_>>,
         code: &str,
         expires: Timestamp,
     ) -> Result<(), DirectoryUnknown> {
+        let owner = owner.into();
         let hash = self.keys().keyed_hash(Purpose::Token, material(code).as_bytes());
         within(ANSWER, async {
             let kept = sqlx::query(
                 "INSERT INTO device_codes (hash, employee, epoch, expires) \
                  SELECT $1, folded, epoch, $2 FROM employees \
-                 WHERE folded = (SELECT employee FROM names WHERE folded = $3)",
+                 WHERE folded = (SELECT employee FROM names WHERE folded = $3) AND epoch = COALESCE($4, epoch)",
             )
             .bind(hash)
             .bind(expires.0)
-            .bind(login.folded())
+            .bind(owner.login.folded())
+            .bind(owner.epoch)
             .execute(&self.0.writes)
             .await?;
             match kept.rows_affected() {

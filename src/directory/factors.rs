@@ -5,7 +5,7 @@ use serde_json::json;
 use super::change::shown_text;
 use super::sealed::{open_secret, seal_secret};
 use super::unknown::{ANSWER, CHANGE, unreadable, within};
-use super::{Actor, ChangeRefused, Directory, DirectoryUnknown, TotpFactor, TotpShape};
+use super::{Actor, ChangeRefused, Directory, DirectoryUnknown, Owner, TotpFactor, TotpShape};
 use crate::clock::Timestamp;
 use crate::gate::{FactorKind, Login};
 use crate::secret::random_id;
@@ -15,18 +15,19 @@ impl Directory {
     /// led here, or might have, is worth nothing any more.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid`, or the directory does not answer.
+    /// `NotFound`, also where the owner was reset meanwhile; `Invalid`, or the directory does not answer.
     #[allow(clippy::too_many_arguments)]
     pub async fn add_totp(
         &self,
         actor: &Actor,
-        login: &Login,
+        owner: impl Into<Owner<'_>>,
         secret: &[u8],
         shape: TotpShape,
         name: &str,
         last_step: i64,
         now: Timestamp,
     ) -> Result<String, ChangeRefused> {
+        let owner = owner.into();
         let name = shown_text("a factor's name", name)?;
         let id = random_id();
         let sealed = seal_secret(&self.keys(), &id, secret);
@@ -34,7 +35,8 @@ impl Directory {
             .map_err(|_| ChangeRefused::Invalid("a time step is shorter than that".into()))?;
         within(CHANGE, async {
             let mut change = self.change(now).await?;
-            let employee = change.employee(self, login).await?;
+            let employee = change.employee(self, owner.login).await?;
+            owner.check(&employee.standing)?;
             let (firm, login) = (&employee.standing.firm.id, &employee.standing.login);
             sqlx::query(
                 "INSERT INTO factors (id, employee, kind, name, secret, digits, period, skew, last_step, added) \

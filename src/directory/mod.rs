@@ -5,6 +5,7 @@
 //! - `firms`, `two_factor`: firms, their policy, the flag.
 //! - `standing`, `employees`, `roster`, `staff`, `import`, `reset`: people.
 //! - `ending`: what is ended with what is taken away.
+//! - `owner`: whose factor is added, and under which epoch.
 //! - `factors`, `spent`, `attempts`: what one verification uses up, by one conditional statement each.
 //! - `passkeys`: the public keys and counters of passkeys.
 //! - `devices`, `pushes`: enrolled phones, and the requests that went to them.
@@ -39,6 +40,7 @@ mod model;
 mod news;
 mod open;
 mod outbox;
+mod owner;
 mod passkeys;
 mod phone_changes;
 mod place;
@@ -77,6 +79,7 @@ pub use devices::{Device, POINT_LENGTH, Subscription, parse_device_key};
 pub use kept_answers::{Kept, KeptAnswer};
 pub use model::*;
 pub use outbox::{DueNotice, Lease, NewNotice};
+pub use owner::Owner;
 pub use passkeys::{NewPasskey, Passkey};
 pub use pushes::{PushOutcome, SentPush};
 pub use roster::{EmployeeState, RosterCounts, RosterFilter, RosterPage, RosterSort, Unready};

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::change::{Change, shown_text};
 use super::sealed::{open_secret, seal_secret};
 use super::unknown::{ANSWER, CHANGE, within};
-use super::{Actor, ChangeRefused, Directory, DirectoryUnknown};
+use super::{Actor, ChangeRefused, Directory, DirectoryUnknown, Owner};
 use crate::clock::Timestamp;
 use crate::gate::{FactorKind, Login};
 use crate::secret::random_id;
@@ -63,11 +63,7 @@ impl Directory {
             let mut change = self.change(now).await?;
             let employee = change.employee(self, login).await?;
             let standing = &employee.standing;
-            if standing.epoch != new.epoch || !standing.active {
-                return Err(ChangeRefused::NotFound(format!(
-                    "{login} was reset or deactivated meanwhile"
-                )));
-            }
+            Owner::under(login, new.epoch).check(standing)?;
             let (firm, login) = (&standing.firm.id, &standing.login);
             change.refuse_passkey_that_is_there(login.folded(), new).await?;
             change

@@ -5,7 +5,7 @@ use sqlx::AnyConnection;
 
 use super::reset::{new_code, normalised};
 use super::unknown::{ANSWER, CHANGE, within};
-use super::{Actor, ChangeRefused, CodeUse, Directory, DirectoryUnknown, Employee, FactorSummary};
+use super::{Actor, ChangeRefused, CodeUse, Directory, DirectoryUnknown, Employee, FactorSummary, Owner};
 use crate::clock::Timestamp;
 use crate::gate::{FactorKind, Login};
 use crate::secret::{Purpose, Redacted};
@@ -20,17 +20,19 @@ impl Directory {
     /// nothing any more.
     ///
     /// # Errors
-    /// `NotFound`, or the directory does not answer.
+    /// `NotFound`, also where the owner was reset meanwhile, or the directory does not answer.
     pub async fn make_recovery_codes(
         &self,
         actor: &Actor,
-        login: &Login,
+        owner: impl Into<Owner<'_>>,
         now: Timestamp,
     ) -> Result<Vec<Redacted<String>>, ChangeRefused> {
+        let owner = owner.into();
         let codes: Vec<Redacted<String>> = (0..CODES).map(|_| new_code()).collect();
         within(CHANGE, async {
             let mut change = self.change(now).await?;
-            let employee = change.employee(self, login).await?;
+            let employee = change.employee(self, owner.login).await?;
+            owner.check(&employee.standing)?;
             let (firm, login) = (&employee.standing.firm.id, &employee.standing.login);
             let key = login.folded();
             let replaced = change.void_recovery_codes(key).await?;

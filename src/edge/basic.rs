@@ -90,8 +90,7 @@ impl Door {
             answer::plain(session, 403, "this login was sent by a page of another site").await?;
             return Ok(Ok(Tried::Answered));
         }
-        self.sign_in_by_basic(session, arrival, who, rule, &basic, value, route)
-            .await
+        Box::pin(self.sign_in_by_basic(session, arrival, who, rule, &basic, value, route)).await
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -147,7 +147,7 @@ impl Door {
             return Ok(Step::Answered);
         }
         if arrival.settings.config.portal.forward_auth
-            && let Some(step) = self.at_the_front(session, &mut arrival).await?
+            && let Some(step) = Box::pin(self.at_the_front(session, &mut arrival)).await?
         {
             return Ok(step);
         }
@@ -233,14 +233,13 @@ impl Door {
             }
             Verdict::Refuse(refusal) => {
                 if matches!(refusal, Refusal::SignIn | Refusal::SecondFactor) {
-                    self.keep_interrupted(session, &mut arrival, &who, &classed)
-                        .await?;
+                    Box::pin(self.keep_interrupted(session, &mut arrival, &who, &classed)).await?;
                 }
                 self.refuse(session, &arrival, &who, classed.route, refusal).await
             }
             Verdict::Login(rule) => {
                 let login = super::login::LoginExchange::new(self, arrival, who, rule, classed);
-                login.run(session).await?;
+                Box::pin(login.run(session)).await?;
                 Ok(Step::Answered)
             }
             Verdict::Forward(credentials, exception) => {

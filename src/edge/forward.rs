@@ -40,7 +40,7 @@ impl Door {
                 }
                 Ok(Step::Forward(Box::new(passage)))
             }
-            Some(body) => self.forward_whole(session, passage, body).await,
+            Some(body) => Box::pin(self.forward_whole(session, passage, body)).await,
         }
     }
 

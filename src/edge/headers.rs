@@ -35,6 +35,18 @@ const GATEWAY_HEADERS: [&str; 22] = [
     "x-script-name",
 ];
 
+/// What content delivery networks and load balancers call the client's address. A portal may believe one of them.
+const CLIENT_ADDRESS: [&str; 8] = [
+    "cf-connecting-ip",
+    "client-ip",
+    "fastly-client-ip",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-originating-ip",
+    "x-remote-ip",
+];
+
 /// Headers by which a client asks for another method than the one that was classed.
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
 
@@ -81,6 +93,7 @@ fn is_ours(name: &str, identity: Option<&HeaderName>) -> bool {
         || name.starts_with("x-forwarded-")
         || GATEWAY_HEADERS.contains(&name)
         || NEVER_FORWARDED.contains(&name)
+        || CLIENT_ADDRESS.contains(&name)
         || identity.is_some_and(|identity| {
             identity.as_str() == name || identity.as_str().replace(['_', '.'], "-") == name
         })
@@ -100,6 +113,10 @@ pub fn for_upstream(head: &mut RequestHeader, said: Said<'_>, config: &Config) -
         .collect();
     for name in spoofed {
         head.remove_header(&name);
+        // From behind such a network: with the address that a trusted proxy vouched for.
+        if CLIENT_ADDRESS.contains(&name.as_str()) {
+            head.insert_header(name, said.client.to_string())?;
+        }
     }
     head.remove_header(&http::header::COOKIE);
     if let Some(cookie) = said.cookie {

@@ -133,7 +133,7 @@ impl Door {
             answer::see_other(session, INTERRUPTED).await?;
             return Ok(Resumed::Done(Step::Answered));
         };
-        self.send_kept(session, arrival, live, taken)
+        Box::pin(self.send_kept(session, arrival, live, taken))
             .await
             .map(Resumed::Done)
     }

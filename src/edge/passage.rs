@@ -225,6 +225,10 @@ impl Passage {
             authorization: self.authorization.clone(),
             overrides: let_in
                 && matches!(self.route, Route::Protected | Route::Ambiguous)
+                && head
+                    .headers
+                    .keys()
+                    .any(|name| headers::changes_method(name.as_str()))
                 && !takes_logins(&self.arrival.settings.config.portal.rules, &self.arrival.target),
         };
         headers::for_upstream(head, said, &self.arrival.settings.config)?;

@@ -126,8 +126,7 @@ impl Door {
                     now: self.door.now(),
                 };
                 let outcome = self.door.login_accepted(accepted).await;
-                self.settle_recognised(session, passage, exchange, outcome, &parted.passed)
-                    .await
+                Box::pin(self.settle_recognised(session, passage, exchange, outcome, &parted.passed)).await
             }
         }
     }

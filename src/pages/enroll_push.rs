@@ -20,6 +20,7 @@ use super::layout::{self, Shell};
 use super::moment::{Moment, in_words};
 use super::refusal::Stop;
 use crate::access::LiveSession;
+use crate::directory::Owner;
 use crate::gate::{FactorKind, Policy};
 use crate::secret::{Purpose, random_bytes};
 use crate::sessions::{Allowance, Holder, Limit, LimitKey};
@@ -105,7 +106,11 @@ async fn made(desk: &Desk, request: Request) -> Answer {
     let code = URL_SAFE_NO_PAD.encode(random_bytes::<16>());
     let directory = &desk.door.directory;
     directory
-        .keep_device_code(&holder.login, &code, desk.now().plus(LIFE))
+        .keep_device_code(
+            Owner::under(&holder.login, holder.employee_epoch),
+            &code,
+            desk.now().plus(LIFE),
+        )
         .await?;
     let public = desk.settings.config.listen.own_origin();
     // In the fragment, so that it stands in no server's log.

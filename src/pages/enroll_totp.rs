@@ -21,7 +21,7 @@ use super::layout::{self, Shell};
 use super::refusal::Stop;
 use crate::access::LiveSession;
 use crate::clock::Timestamp;
-use crate::directory::{Employee, TotpShape};
+use crate::directory::{Employee, Owner, TotpShape};
 use crate::factors::normalise::Typed;
 use crate::factors::totp;
 use crate::gate::FactorKind;
@@ -164,7 +164,7 @@ impl<'a> Enrolling<'a> {
         door.directory
             .add_totp(
                 &actor,
-                login,
+                Owner::under(login, self.holder.employee_epoch),
                 &*offer.secret,
                 self.shape,
                 "Authenticator app",

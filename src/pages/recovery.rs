@@ -11,6 +11,7 @@ use super::desk::Desk;
 use super::layout::{self, Shell};
 use super::refusal::Stop;
 use crate::access::LiveSession;
+use crate::directory::Owner;
 use crate::gate::FactorKind;
 use crate::sessions::Holder;
 
@@ -55,7 +56,11 @@ async fn made(desk: &Desk, request: Request) -> Result<http::Response<Bytes>, St
     let actor = desk.actor(holder);
     let directory = &desk.door.directory;
     let codes = directory
-        .make_recovery_codes(&actor, &holder.login, desk.now())
+        .make_recovery_codes(
+            &actor,
+            Owner::under(&holder.login, holder.employee_epoch),
+            desk.now(),
+        )
         .await?;
     let mut shell = Shell::new(desk.portal(), "Your recovery codes");
     shell.wide = true;

@@ -1,4 +1,4 @@
-use super::super::{ChangeRefused, EmployeeChanges, EmployeeFilter, Phone, RevokeScope, TotpShape};
+use super::super::{ChangeRefused, EmployeeChanges, EmployeeFilter, Owner, Phone, RevokeScope, TotpShape};
 use super::place::{T0, actor, both, login, new_employee, phone};
 use crate::gate::{FirmId, Role};
 
@@ -256,6 +256,45 @@ async fn a_reset_takes_everything_and_its_passcode_works_once_within_a_day() {
                 .usable_phone()
                 .is_some()
         );
+    }
+}
+
+#[tokio::test]
+async fn i10_what_was_begun_before_a_reset_adds_no_factor_after_it() {
+    for place in both().await {
+        let directory = place.open().await;
+        place.firm(&directory, "corp").await;
+        let anna = login("anna");
+        directory
+            .add_employee(&actor(), &new_employee("anna", "corp"), T0)
+            .await
+            .unwrap();
+        let epoch = async || directory.employee(&anna).await.unwrap().unwrap().standing.epoch;
+        let before = Owner::under(&anna, epoch().await);
+        directory.reset_employee(&actor(), &anna, T0).await.unwrap();
+        let after = Owner::under(&anna, epoch().await);
+        let key = async |owner| {
+            directory
+                .add_totp(&actor(), owner, b"seed", SHAPE, "app", -1, T0)
+                .await
+        };
+        let codes = async |owner| directory.make_recovery_codes(&actor(), owner, T0).await;
+        let phone = async |owner, code| {
+            directory
+                .keep_device_code(owner, code, T0.plus(std::time::Duration::from_secs(3600)))
+                .await
+        };
+        assert!(matches!(key(before).await, Err(ChangeRefused::NotFound(_))));
+        assert!(matches!(codes(before).await, Err(ChangeRefused::NotFound(_))));
+        assert!(phone(before, "one").await.is_err());
+        let left = directory.recovery_codes_left(&anna).await.unwrap();
+        let factors = directory.employee(&anna).await.unwrap().unwrap().factors;
+        assert!(left == 0 && factors.is_empty(), "{left} {factors:?}");
+        key(after).await.unwrap();
+        codes(after).await.unwrap();
+        phone(after, "two").await.unwrap();
+        // ops ask for whoever it is now
+        phone(Owner::from(&anna), "three").await.unwrap();
     }
 }
 

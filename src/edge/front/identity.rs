@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderValue};
 use ring::digest::{SHA256, digest};
 
 use crate::access::Unknown;
@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::edge::arrival::Arrival;
 use crate::edge::door::Door;
 use crate::gate::Login;
-use crate::gate::whoami::Named;
+use crate::gate::whoami::{Named, WhoAmI};
 use crate::secret::random_bytes;
 use crate::vault::is_own_cookie;
 
@@ -34,6 +34,8 @@ pub(super) enum Identified {
         login: Login,
     },
     Nobody,
+    /// The cookies are one person's and the `Authorization` another's, or nobody's that who-am-I knows.
+    Several,
     /// The portal did not say.
     Unknown,
 }
@@ -83,7 +85,7 @@ impl Identities {
 pub(super) struct Credentials {
     /// The Cookie header without doorstep's own.
     pub cookie: Option<String>,
-    pub authorization: Option<http::HeaderValue>,
+    pub authorization: Option<HeaderValue>,
 }
 
 impl Credentials {
@@ -100,6 +102,28 @@ impl Credentials {
             cookie: Some(cookie).filter(|cookie| !cookie.is_empty()),
             authorization: headers.get(AUTHORIZATION).cloned(),
         })
+    }
+}
+
+/// I4: what is one person's by the cookies has to be theirs by the `Authorization` too. Cookies that are nobody's
+/// are as good as none; an `Authorization` that is nobody's may be somebody's on other pages.
+fn agreed(both: Identified, by_cookie: &Identified, by_header: &Identified) -> Identified {
+    use Identified::{Nobody, Several, Somebody, Unknown};
+    let Somebody { login: one, .. } = by_header else {
+        return match (both, by_cookie, by_header) {
+            (Unknown, ..) | (_, Unknown, _) | (.., Unknown) => Unknown,
+            (Nobody, Nobody, _) => Nobody,
+            _ => Several,
+        };
+    };
+    let is_theirs = |login: &Login| login.folded() == one.folded();
+    match (&both, by_cookie) {
+        (Unknown, _) | (_, Unknown) => Unknown,
+        (Somebody { login, .. }, Nobody) if is_theirs(login) => both,
+        (Somebody { login, .. }, Somebody { login: other, .. }) if is_theirs(login) && is_theirs(other) => {
+            both
+        }
+        _ => Several,
     }
 }
 
@@ -126,9 +150,30 @@ impl Door {
         }
         // From before it was asked: what it says may be as old.
         let at = self.door.now();
-        let (cookie, authorization) = (credentials.cookie.clone(), credentials.authorization.clone());
-        let saying = self.ask_with(arrival, probe, cookie, authorization).await;
-        let identified = match saying.named {
+        let cookie = credentials.cookie.as_ref();
+        let authorization = credentials.authorization.as_ref();
+        let mut identified = self.named(arrival, probe, cookie, authorization).await?;
+        if cookie.is_some() && authorization.is_some() {
+            // The page that is asked for may heed another one of the two than who-am-I does.
+            let by_cookie = self.named(arrival, probe, cookie, None).await?;
+            let by_header = self.named(arrival, probe, None, authorization).await?;
+            identified = agreed(identified, &by_cookie, &by_header);
+        }
+        *known = Some((at, identified.clone()));
+        Ok(identified)
+    }
+
+    async fn named(
+        &self,
+        arrival: &Arrival,
+        probe: &WhoAmI,
+        cookie: Option<&String>,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Identified, Unknown> {
+        let saying = self
+            .ask_with(arrival, probe, cookie.cloned(), authorization.cloned())
+            .await;
+        Ok(match saying.named {
             Named::Nobody => Identified::Nobody,
             Named::Unknown => Identified::Unknown,
             Named::Somebody(name) => {
@@ -136,8 +181,6 @@ impl Door {
                 let login = employee.map_or_else(|| name.clone(), |employee| employee.standing.login);
                 Identified::Somebody { name, login }
             }
-        };
-        *known = Some((at, identified.clone()));
-        Ok(identified)
+        })
     }
 }

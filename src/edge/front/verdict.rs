@@ -47,9 +47,15 @@ impl Door {
                 self.refuse_proxy(session, &asked, &Told::PortalDown { status: 502 }, None)
                     .await
             }
+            Identified::Several => {
+                let (place, client) = (asked.about.target.path(), asked.about.client);
+                self.door.note_drift("another_name", place, None, client).await?;
+                self.refuse_proxy(session, &asked, &Told::Closed, None).await
+            }
             Identified::Nobody => {
                 let verdict = decide(&asked_of(&asked.about, &Who::Nobody, asked.route, now));
-                if matches!(verdict, Verdict::Forward(..)) {
+                // An `Authorization` that who-am-I does not know may be somebody's on the page that is asked for.
+                if matches!(verdict, Verdict::Forward(..)) && asked.credentials.authorization.is_none() {
                     return self.allow(session, &asked, None).await;
                 }
                 let rules = &asked.about.settings.config.portal.rules;

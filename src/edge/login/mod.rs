@@ -203,8 +203,8 @@ impl<'a> LoginExchange<'a> {
             told,
         };
         match judgement {
-            Judgement::Refused => judged.refused(session, rule, exchange, read).await,
-            Judgement::Accepted => judged.accepted(session, rule, exchange, read).await,
+            Judgement::Refused => Box::pin(judged.refused(session, rule, exchange, read)).await,
+            Judgement::Accepted => Box::pin(judged.accepted(session, rule, exchange, read)).await,
             Judgement::Neither => {
                 exchange.finish().await;
                 judged.neither(session, rule).await

@@ -1,8 +1,11 @@
 //! THREATS B1 and its kin: who asks, about which request, and in whose name.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{Kind, Site};
-use crate::support::portal::SECRET;
-use crate::support::world::{ANNA, OLGA};
+use crate::support::portal::{SECRET, password_of};
+use crate::support::world::{ANNA, BEN, OLGA};
 use crate::support::{Answer, Browser};
 
 const AUTH: &str = "/.doorstep/auth";
@@ -193,14 +196,67 @@ async fn i4_a_session_in_the_address_and_foreign_credentials_pass_for_nobody() {
         .browser()
         .with("cookie", &anna.cookie_header("/"))
         .with("authorization", basic);
-    mixed.get("/app/secret").await;
-    let probe = site.portal.last("/api/me");
-    assert_eq!(probe.header("authorization"), basic);
+    mixed.get("/app/secret").await.expect(403);
+    let probes: Vec<_> = site.portal.take_seen();
+    let asks_with = |cookie: bool, authorization: bool| {
+        probes.iter().any(|probe| {
+            probe.path() == "/api/me"
+                && probe.header("cookie").contains("sid=") == cookie
+                && (probe.header("authorization") == basic) == authorization
+        })
+    };
+    assert!(asks_with(true, true) && asks_with(true, false) && asks_with(false, true));
     assert!(
-        !probe.header("cookie").contains("doorstep"),
-        "{}",
-        probe.header("cookie")
+        probes
+            .iter()
+            .all(|probe| !probe.header("cookie").contains("doorstep"))
     );
+}
+
+/// Which of the two a page heeds is the page's affair: who-am-I may heed the other one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i4_two_credentials_have_to_be_one_persons() {
+    let mut site = Site::open(Kind::Caddy).await;
+    let anna = site.anna_signed_in().await;
+    let basic = |login: &str| {
+        let pair = format!("{login}:{}", password_of(login));
+        format!("Basic {}", STANDARD.encode(pair))
+    };
+    let cookies = anna.cookie_header("/app/secret");
+    for (authorization, status) in [
+        (basic(OLGA), 403),
+        (basic(BEN), 403),
+        ("Bearer nobody-here-knows-it".to_owned(), 403),
+        ("Basic bm90OmFuIGFjY291bnQ=".to_owned(), 403),
+        (basic(ANNA), 200),
+    ] {
+        let mixed = site
+            .browser()
+            .with("cookie", &cookies)
+            .with("authorization", &authorization);
+        let answer = mixed.get("/app/secret").await;
+        assert_eq!(answer.status, status, "{authorization}: {}", answer.shown());
+    }
+    // nobody's session was ended by that
+    anna.get("/app/secret").await.expect(200);
+}
+
+/// Strangers are forwarded here: with credentials that who-am-I does not know, they may be none elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i4_what_who_am_i_does_not_know_is_not_forwarded_for_strangers() {
+    let site = Site::with(Kind::Caddy, |settings| {
+        settings.portal += "anonymous = \"forward\"\n"
+    })
+    .await;
+    let stranger = site.browser();
+    stranger.get("/app/list").await;
+    assert_eq!(site.portal.last("/app/list").path(), "/app/list");
+    site.portal.take_seen();
+    let token = site.browser().with("authorization", "Bearer known-elsewhere");
+    let answer = token.get("/app/list").await;
+    assert!(answer.status == 303 || answer.status == 401, "{}", answer.shown());
+    let seen = site.portal.take_seen();
+    assert!(seen.iter().all(|seen| seen.path() == "/api/me"), "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

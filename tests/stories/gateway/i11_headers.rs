@@ -4,7 +4,7 @@ use crate::support::portal::SECRET;
 use crate::support::world::ANNA;
 use crate::support::{StoreKind, World};
 
-const SPOOFS: [&str; 22] = [
+const SPOOFS: [&str; 27] = [
     "x-doorstep-user",
     "x_doorstep_user",
     "x-doorstep_user",
@@ -27,6 +27,11 @@ const SPOOFS: [&str; 22] = [
     "X-Script_Name",
     "script-name",
     "SCRIPT_NAME",
+    "client-ip",
+    "true_client_ip",
+    "CF-Connecting-IP",
+    "x-client-ip",
+    "x-cluster-client-ip",
 ];
 
 over_each_store![
