@@ -59,7 +59,7 @@ impl Directory {
         .await
     }
 
-    /// Whether it answers, and is still the one that was opened: for `/readyz` and `doctor`.
+    /// Whether it answers, and is still the one that was opened: for `/readyz`.
     ///
     /// # Errors
     /// Where the directory does not answer, or another one answers.
