@@ -160,7 +160,7 @@ impl<'a> Classing<'a> {
             .rules
             .logins
             .iter()
-            .filter(|rule| self.place(rule) != Fit::No || self.place_by_another_method(rule) != Fit::No)
+            .filter(|rule| self.may_sign_in(rule))
             .map(|rule| rule.request_limit);
         let of_others = self
             .rules
@@ -178,7 +178,7 @@ impl<'a> Classing<'a> {
     pub(super) fn class_long(&self) -> Option<(Route, Vec<String>)> {
         let rules = self.rules.logins.iter();
         let mut fields: Vec<String> = self.rules.fields_everywhere().map(Cow::into_owned).collect();
-        for rule in rules.filter(|rule| self.place(rule) != Fit::No) {
+        for rule in rules.filter(|rule| self.may_sign_in(rule)) {
             let is_told_by_form = !rule.where_form.is_empty();
             match &rule.username {
                 UsernameSource::Form(field) | UsernameSource::Multipart(field) if is_told_by_form => {
@@ -266,6 +266,11 @@ impl<'a> Classing<'a> {
     pub(super) fn takes_logins(&self) -> bool {
         let mut rules = self.rules.logins.iter();
         rules.any(|rule| self.place_whatever_the_method(rule) != Fit::No)
+    }
+
+    /// Whether the portal may take this for a rule's login, by the rule's method or another.
+    fn may_sign_in(&self, rule: &LoginRule) -> bool {
+        self.place(rule) != Fit::No || self.place_by_another_method(rule) != Fit::No
     }
 
     fn place_by_another_method(&self, rule: &LoginRule) -> Fit {

@@ -151,6 +151,13 @@ fn i4_a_login_by_another_method_is_not_sent() {
                 "{method} {bad:?}"
             );
         }
+        // Nor is it where nobody would read as much of it.
+        let long = class_long(
+            &rules(),
+            &method.parse().unwrap(),
+            &Target::parse(b"/login").unwrap(),
+        );
+        assert_eq!(long, None, "{method}");
         // What names nobody signs nobody in.
         assert_eq!(put(method, "/login", form("x=1")), Route::Protected, "{method}");
         assert_eq!(
