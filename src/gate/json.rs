@@ -139,6 +139,21 @@ impl Json {
         }
     }
 
+    /// Whether a server that looks for a field within the object of its own name finds another name there than at
+    /// `pointer`: Rails wraps a body that has no such object, and takes one that is there as it is.
+    pub(super) fn names_another_within(&self, pointer: &JsonPointer, name: &str) -> bool {
+        let (Self::Object(members), [field]) = (self, pointer.tokens.as_slice()) else {
+            return false;
+        };
+        let is_other = |(key, value): &(String, Self)| {
+            same_key(key, field) && value.as_name().is_some_and(|other| other != name)
+        };
+        members.iter().any(|(_, value)| match value {
+            Self::Object(within) => within.iter().any(is_other),
+            _ => false,
+        })
+    }
+
     /// Whether the one value at `pointer` is `wanted`.
     pub fn is_at(&self, pointer: &JsonPointer, wanted: &Json) -> bool {
         matches!(self.at(pointer), Found::One(value) if value == wanted)

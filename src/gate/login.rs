@@ -66,6 +66,9 @@ fn in_json(
         Found::Twice => return Err(BadLogin::Twice),
         Found::Absent => return Err(BadLogin::Missing),
     };
+    if json.names_another_within(pointer, text) {
+        return Err(BadLogin::Twice);
+    }
     // Servers that make parameters of JSON take the query's too.
     let field = rule.username.field().unwrap_or_default();
     let in_query = query.mentions(&field);

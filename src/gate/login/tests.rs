@@ -78,6 +78,31 @@ fn i4_a_json_login_names_one_person_or_is_not_sent() {
     assert_eq!(username(&rule, &Fields::default(), &form("x=1")), Ok(None));
 }
 
+/// Rails wraps a body's fields in an object named after the controller, unless such an object is there.
+#[test]
+fn i4_a_json_login_names_nobody_else_within_a_wrapper() {
+    let mut rule = login_rule("/api/login");
+    rule.username = UsernameSource::Json(JsonPointer::parse("/username").unwrap());
+    for (body, expected) in [
+        (
+            r#"{"username":"anna","session":{"username":"ben"}}"#,
+            Err(BadLogin::Twice),
+        ),
+        (
+            r#"{"username":"anna","session":{"Username":7}}"#,
+            Err(BadLogin::Twice),
+        ),
+        (r#"{"username":"anna","session":{"username":"anna"}}"#, Ok("anna")),
+        (
+            r#"{"username":"anna","device":{"name":"x"},"username_hint":[]}"#,
+            Ok("anna"),
+        ),
+    ] {
+        let got = username(&rule, &Fields::default(), &json(body));
+        assert_eq!(folded(&got), expected, "{body}");
+    }
+}
+
 #[test]
 fn i4_what_the_answer_says_is_read_where_the_rule_says() {
     let mut rule = login_rule("/api/login");
