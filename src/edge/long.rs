@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use http::Method;
+use http::header::CONTENT_TYPE;
 use pingora::proxy::Session;
 
 use super::arrival::Arrival;
@@ -37,11 +39,13 @@ impl Classed {
         }
         let rules = &arrival.settings.config.portal.rules;
         let (route, fields) = class_long(rules, &arrival.method, &arrival.target)?;
+        // A file that is put there does not have to say what it is, and is no login.
+        let is_file = arrival.method == Method::PUT && !headers.contains_key(CONTENT_TYPE);
         Some(Self {
             route,
             body: None,
             form: None,
-            scan: match fields.is_empty() {
+            scan: match fields.is_empty() || is_file {
                 true => None,
                 false => Scan::of(headers, fields, true),
             },

@@ -17,7 +17,7 @@ use super::messages::{Foreign, Messages};
 use super::step_up;
 use crate::access::{Doorstep, LiveSession, Unknown, Who};
 use crate::gate::route::{path_carries_session, takes_logins};
-use crate::gate::rules::PortalRules;
+use crate::gate::rules::{PortalRules, UsernameSource};
 use crate::gate::scan::{NamesSomebody, Scan};
 use crate::gate::{Credentials, Route};
 use crate::sessions::Level;
@@ -104,7 +104,11 @@ impl Passage {
         // who has only another's password.
         let path = arrival.target.path();
         let may_carry = arrival.target.query().is_some() || path.contains([';', '%']);
-        let is_bare = in_vault && may_carry && !sends_session(rules, &vault.main, path);
+        let by_basic = rules
+            .logins
+            .iter()
+            .all(|rule| rule.username == UsernameSource::Basic);
+        let is_bare = in_vault && may_carry && !by_basic && !sends_session(rules, &vault.main, path);
         let is_foreign_path = is_bare && path_carries_session(rules, &arrival.target);
         let query = arrival.target.query().filter(|_| in_vault);
         let without = |query: Option<&str>, names: &[String], shortest| {

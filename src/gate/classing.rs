@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use http::Method;
 
 use super::Glob;
-use super::body::{BadBody, FormBody};
+use super::body::{BadBody, FormBody, FormKind};
 use super::json::{Found, Json, JsonPointer};
 use super::login::{self, BadLogin};
 use super::path::Target;
@@ -257,10 +257,29 @@ impl<'a> Classing<'a> {
     /// Whether this names somebody, or may, in a login's place, and only the method is another: many portals look
     /// at the body alone.
     fn signs_in_by_another_method(&self) -> bool {
-        let mut rules = self.rules.logins.iter();
-        self.body
-            .is_some_and(|body| body.is_err() || self.names_somebody())
-            && rules.any(|rule| self.place_by_another_method(rule) != Fit::No)
+        let Some(body) = self.body else { return false };
+        let rules = self.rules.logins.iter();
+        let mut rules = rules
+            .filter(|rule| self.place_by_another_method(rule) != Fit::No)
+            .peekable();
+        if rules.peek().is_none() {
+            return false;
+        }
+        // Signing out is often a DELETE of what the login made, and ends the session whatever is sent with it.
+        let is_logout = self.rules.logout.iter().any(|entry| self.matches(entry));
+        let form = match body {
+            Ok(form) => form,
+            Err(BadBody::OtherType) => return !is_logout,
+            Err(_) => return true,
+        };
+        let may = |rule: &LoginRule| match rule.username.field() {
+            Some(field) => {
+                self.query.mentions_below_a_prefix(&field) || form.fields.mentions_below_a_prefix(&field)
+            }
+            // Who it is, nobody knows before the answer.
+            None => form.kind != FormKind::Empty && !is_logout,
+        };
+        (self.names_somebody() || rules.any(may)) && !self.may_name_somebody()
     }
 
     pub(super) fn takes_logins(&self) -> bool {
@@ -280,9 +299,9 @@ impl<'a> Classing<'a> {
         }
     }
 
-    /// Without the rules that look at a form, which servers fill for a POST only.
     fn place_whatever_the_method(&self, rule: &LoginRule) -> Fit {
-        if rule.username == UsernameSource::Basic || !rule.where_form.is_empty() {
+        // Basic credentials come with requests of any kind: they make none of them a login by itself.
+        if rule.username == UsernameSource::Basic {
             return Fit::No;
         }
         self.place_given_the_method(rule)
@@ -290,11 +309,10 @@ impl<'a> Classing<'a> {
 
     /// Whether this is a rule's login, whoever it is that signs in.
     fn place(&self, rule: &LoginRule) -> Fit {
-        // Basic credentials come with requests of any kind: they make none of them a login by itself.
-        if rule.method != *self.method || rule.username == UsernameSource::Basic {
-            return Fit::No;
+        match rule.method == *self.method {
+            true => self.place_whatever_the_method(rule),
+            false => Fit::No,
         }
-        self.place_given_the_method(rule)
     }
 
     fn place_given_the_method(&self, rule: &LoginRule) -> Fit {

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::query::is_below_a_prefix;
+
 /// The longest value that a rule compares or a name is read from, in bytes.
 const LONGEST: usize = 8 * 1024;
 
@@ -141,16 +143,24 @@ impl Json {
 
     /// Whether a server that looks for a field within the object of its own name finds another name there than at
     /// `pointer`: Rails wraps a body that has no such object, and takes one that is there as it is.
-    pub(super) fn names_another_within(&self, pointer: &JsonPointer, name: &str) -> bool {
+    pub(super) fn names_another_within(&self, pointer: &JsonPointer, is_same: impl Fn(&str) -> bool) -> bool {
         let (Self::Object(members), [field]) = (self, pointer.tokens.as_slice()) else {
             return false;
         };
         let is_other = |(key, value): &(String, Self)| {
-            same_key(key, field) && value.as_name().is_some_and(|other| other != name)
+            let is_harmless = match value {
+                Self::Null => true,
+                Self::Text(text) => is_same(text),
+                _ => false,
+            };
+            same_key(key, field) && !is_harmless
         };
-        members.iter().any(|(_, value)| match value {
-            Self::Object(within) => within.iter().any(is_other),
-            _ => false,
+        members.iter().any(|(key, value)| {
+            let within = match value {
+                Self::Object(within) => within.as_slice(),
+                _ => &[],
+            };
+            is_below_a_prefix(key, field) || within.iter().any(is_other)
         })
     }
 

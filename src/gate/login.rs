@@ -66,19 +66,24 @@ fn in_json(
         Found::Twice => return Err(BadLogin::Twice),
         Found::Absent => return Err(BadLogin::Missing),
     };
-    if json.names_another_within(pointer, text) {
-        return Err(BadLogin::Twice);
-    }
     // Servers that make parameters of JSON take the query's too.
     let field = rule.username.field().unwrap_or_default();
     let in_query = query.mentions(&field);
-    if in_query.is_ambiguous() || in_query.exact.first().is_some_and(|field| field.value != *text) {
+    if in_query.is_ambiguous()
+        || in_query.exact.first().is_some_and(|field| field.value != *text)
+        || query.mentions_below_a_prefix(&field)
+    {
         return Err(BadLogin::TwoValues);
     }
     if text.chars().any(char::is_control) {
         return Err(BadLogin::Unreadable);
     }
-    Login::parse(text).map_err(|_| BadLogin::Unreadable)
+    let login = Login::parse(text).map_err(|_| BadLogin::Unreadable)?;
+    let is_same = |other: &str| Login::parse(other).is_ok_and(|other| same_person(&other, &login));
+    if json.names_another_within(pointer, is_same) {
+        return Err(BadLogin::Twice);
+    }
+    Ok(login)
 }
 
 fn in_form(rule: &LoginRule, field: &str, query: &Fields, body: &FormBody) -> Result<Login, BadLogin> {

@@ -185,7 +185,7 @@ pub fn same_name(sent: &str, known: &str) -> bool {
 
 /// Whether a name is `known` below a prefix: ASP.NET fills `model.Email`, or `model[Email]`, before it looks for
 /// `Email`, and the prefix is the name of a variable that nobody here knows.
-fn is_below_a_prefix(sent: &str, known: &str) -> bool {
+pub(super) fn is_below_a_prefix(sent: &str, known: &str) -> bool {
     const PARTS: [char; 5] = ['.', '[', ']', '\'', '"'];
     let of = |name| pieces(name, &PARTS).map(fold).collect::<Vec<_>>();
     let (sent, known) = (of(sent), of(known));

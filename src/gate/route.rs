@@ -131,8 +131,7 @@ pub fn carries_session(rules: &PortalRules, target: &Target) -> bool {
     })
 }
 
-/// Whether a request to this address could be a login to a portal that does not look at the method. A rule that
-/// looks at a form tells logins from others by it.
+/// Whether a request to this address could be a login to a portal that does not look at the method.
 pub fn takes_logins(rules: &PortalRules, target: &Target) -> bool {
     by_head(rules, &Method::GET, target, |request| request.takes_logins())
 }

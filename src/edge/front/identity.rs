@@ -34,8 +34,10 @@ pub(super) enum Identified {
         login: Login,
     },
     Nobody,
-    /// The cookies are one person's and the `Authorization` another's, or nobody's that who-am-I knows.
+    /// The cookies are one person's and the `Authorization` another's.
     Several,
+    /// The cookies are somebody's, and the `Authorization` nobody's that who-am-I knows.
+    Doubtful,
     /// The portal did not say.
     Unknown,
 }
@@ -108,12 +110,12 @@ impl Credentials {
 /// I4: what is one person's by the cookies has to be theirs by the `Authorization` too. Cookies that are nobody's
 /// are as good as none; an `Authorization` that is nobody's may be somebody's on other pages.
 fn agreed(both: Identified, by_cookie: &Identified, by_header: &Identified) -> Identified {
-    use Identified::{Nobody, Several, Somebody, Unknown};
+    use Identified::{Doubtful, Nobody, Several, Somebody, Unknown};
     let Somebody { login: one, .. } = by_header else {
         return match (both, by_cookie, by_header) {
             (Unknown, ..) | (_, Unknown, _) | (.., Unknown) => Unknown,
             (Nobody, Nobody, _) => Nobody,
-            _ => Several,
+            _ => Doubtful,
         };
     };
     let is_theirs = |login: &Login| login.folded() == one.folded();
@@ -152,13 +154,16 @@ impl Door {
         let at = self.door.now();
         let cookie = credentials.cookie.as_ref();
         let authorization = credentials.authorization.as_ref();
-        let mut identified = self.named(arrival, probe, cookie, authorization).await?;
-        if cookie.is_some() && authorization.is_some() {
+        let both = self.named(arrival, probe, cookie, authorization);
+        let identified = if cookie.is_some() && authorization.is_some() {
             // The page that is asked for may heed another one of the two than who-am-I does.
-            let by_cookie = self.named(arrival, probe, cookie, None).await?;
-            let by_header = self.named(arrival, probe, None, authorization).await?;
-            identified = agreed(identified, &by_cookie, &by_header);
-        }
+            let by_cookie = self.named(arrival, probe, cookie, None);
+            let by_header = self.named(arrival, probe, None, authorization);
+            let (both, by_cookie, by_header) = tokio::try_join!(both, by_cookie, by_header)?;
+            agreed(both, &by_cookie, &by_header)
+        } else {
+            both.await?
+        };
         *known = Some((at, identified.clone()));
         Ok(identified)
     }

@@ -47,6 +47,9 @@ impl Door {
                 self.refuse_proxy(session, &asked, &Told::PortalDown { status: 502 }, None)
                     .await
             }
+            // A script's token may have run out: it is told to get another one.
+            Identified::Doubtful if !asked.is_page() => self.ask_to_sign_in(session, &asked).await,
+            Identified::Doubtful => self.refuse_proxy(session, &asked, &Told::Closed, None).await,
             Identified::Several => {
                 let (place, client) = (asked.about.target.path(), asked.about.client);
                 self.door.note_drift("another_name", place, None, client).await?;
@@ -55,20 +58,26 @@ impl Door {
             Identified::Nobody => {
                 let verdict = decide(&asked_of(&asked.about, &Who::Nobody, asked.route, now));
                 // An `Authorization` that who-am-I does not know may be somebody's on the page that is asked for.
-                if matches!(verdict, Verdict::Forward(..)) && asked.credentials.authorization.is_none() {
+                let is_doubtful =
+                    asked.credentials.authorization.is_some() && asked.route != Route::LoginPage;
+                if matches!(verdict, Verdict::Forward(..)) && !is_doubtful {
                     return self.allow(session, &asked, None).await;
                 }
-                let rules = &asked.about.settings.config.portal.rules;
-                let wanted = deep_link(&asked.about, asked.route);
-                let login = rules.login_page.address(wanted.as_deref());
-                self.refuse_proxy(session, &asked, &Told::SignIn { login }, None)
-                    .await
+                self.ask_to_sign_in(session, &asked).await
             }
             Identified::Somebody { name, login } => {
                 let who = self.still_theirs(&asked, who, &login).await?;
                 self.judge_person(session, &asked, &who, &name, &login).await
             }
         }
+    }
+
+    async fn ask_to_sign_in(&self, session: &mut Session, asked: &Asked) -> Result<(), Broken> {
+        let rules = &asked.about.settings.config.portal.rules;
+        let wanted = deep_link(&asked.about, asked.route);
+        let login = rules.login_page.address(wanted.as_deref());
+        self.refuse_proxy(session, asked, &Told::SignIn { login }, None)
+            .await
     }
 
     /// I4: a session whose owner the portal does not name any more ends. So does one that was verified under

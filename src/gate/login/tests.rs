@@ -81,25 +81,41 @@ fn i4_a_json_login_names_one_person_or_is_not_sent() {
 /// Rails wraps a body's fields in an object named after the controller, unless such an object is there.
 #[test]
 fn i4_a_json_login_names_nobody_else_within_a_wrapper() {
+    use BadLogin::{Twice, TwoValues};
     let mut rule = login_rule("/api/login");
     rule.username = UsernameSource::Json(JsonPointer::parse("/username").unwrap());
-    for (body, expected) in [
+    for (query, body, expected) in [
         (
+            "",
             r#"{"username":"anna","session":{"username":"ben"}}"#,
-            Err(BadLogin::Twice),
+            Err(Twice),
         ),
         (
-            r#"{"username":"anna","session":{"Username":7}}"#,
-            Err(BadLogin::Twice),
+            "",
+            r#"{"username":"anna","session":{"username":["ben"]}}"#,
+            Err(Twice),
         ),
-        (r#"{"username":"anna","session":{"username":"anna"}}"#, Ok("anna")),
+        ("", r#"{"username":"anna","session":{"Username":7}}"#, Err(Twice)),
+        ("", r#"{"username":"anna","model.Username":"ben"}"#, Err(Twice)),
+        ("session[username]=ben", r#"{"username":"anna"}"#, Err(TwoValues)),
         (
+            "",
+            r#"{"username":"anna","session":{"username":"Anna"}}"#,
+            Ok("anna"),
+        ),
+        (
+            "",
+            r#"{"username":"anna","session":{"username":null}}"#,
+            Ok("anna"),
+        ),
+        (
+            "",
             r#"{"username":"anna","device":{"name":"x"},"username_hint":[]}"#,
             Ok("anna"),
         ),
     ] {
-        let got = username(&rule, &Fields::default(), &json(body));
-        assert_eq!(folded(&got), expected, "{body}");
+        let got = username(&rule, &Fields::parse(query.as_bytes()), &json(body));
+        assert_eq!(folded(&got), expected, "{query} {body}");
     }
 }
 

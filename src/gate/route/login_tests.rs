@@ -194,6 +194,49 @@ fn i4_a_login_by_another_method_is_not_sent() {
 }
 
 #[test]
+fn i4_a_login_by_another_method_is_not_sent_whatever_its_rule_looks_at() {
+    let with = |change: &dyn Fn(&mut LoginRule)| {
+        let mut rules = rules();
+        let mut rule = login_rule("/enter");
+        change(&mut rule);
+        rules.logins = vec![rule];
+        rules
+    };
+    let put = |rules: &PortalRules, body| class_of(rules, &Method::PUT, "/enter", body);
+    // The answer says who it was: any body may be a login.
+    let by_answer = with(&|rule| rule.username = UsernameSource::Answer);
+    assert_eq!(put(&by_answer, form("who=ben")), Route::BadLogin);
+    let by_json = json("application/json", br#"{"who":"ben"}"#);
+    assert_eq!(put(&by_answer, by_json), Route::BadLogin);
+    // ASP.NET finds the field below a prefix.
+    assert_eq!(put(&with(&|_| {}), form("model.Email=ben")), Route::BadLogin);
+    // Servers fill a form for a PUT too; what is no form is none of these logins.
+    let by_form = with(&|rule| rule.where_form = vec![("action".into(), "login".into())]);
+    assert_eq!(put(&by_form, form("action=login&email=ben")), Route::BadLogin);
+    assert_eq!(put(&by_form, form("action=save&x=1")), Route::Protected);
+    assert_eq!(put(&by_form, Err(BadBody::OtherType)), Route::Protected);
+    let long = class_long(&by_form, &Method::PUT, &Target::parse(b"/enter").unwrap());
+    assert_eq!(long, Some((Route::Ambiguous, vec!["email".to_owned()])));
+}
+
+#[test]
+fn what_configuration_opens_at_a_logins_path_by_another_method_stays_open() {
+    let mut rules = rules();
+    rules.logins = vec![login_rule("/session")];
+    rules.logout = vec![super::super::sample::entry("/session", &[Method::DELETE])];
+    let change = super::super::sample::entry("/session", &[Method::PUT]);
+    rules.public = vec![crate::gate::rules::Matcher {
+        fields: vec!["email".into()],
+        ..change
+    }];
+    // A script's string goes as text/plain.
+    let told = class_of(&rules, &Method::DELETE, "/session", Err(BadBody::OtherType));
+    assert_eq!(told, Route::Logout);
+    let named = class_of(&rules, &Method::PUT, "/session", form("email=anna"));
+    assert_eq!(named, Route::Public);
+}
+
+#[test]
 fn i4_a_body_that_nobody_reads_is_not_sent_to_where_logins_go() {
     let class = |raw: &str| Target::parse(raw.as_bytes()).map(|target| takes_logins(&rules(), &target));
     for raw in [

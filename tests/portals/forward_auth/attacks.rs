@@ -237,6 +237,12 @@ async fn i4_two_credentials_have_to_be_one_persons() {
         let answer = mixed.get("/app/secret").await;
         assert_eq!(answer.status, status, "{authorization}: {}", answer.shown());
     }
+    // a script's token may have run out
+    let script = site
+        .browser()
+        .with("cookie", &cookies)
+        .with("authorization", "Bearer has-run-out");
+    script.fetch("GET", "/app/data").await.expect(401);
     // nobody's session was ended by that
     anna.get("/app/secret").await.expect(200);
 }
@@ -253,6 +259,8 @@ async fn i4_what_who_am_i_does_not_know_is_not_forwarded_for_strangers() {
     assert_eq!(site.portal.last("/app/list").path(), "/app/list");
     site.portal.take_seen();
     let token = site.browser().with("authorization", "Bearer known-elsewhere");
+    token.get("/login").await.expect(200);
+    site.portal.take_seen();
     let answer = token.get("/app/list").await;
     assert!(answer.status == 303 || answer.status == 401, "{}", answer.shown());
     let seen = site.portal.take_seen();
