@@ -1,7 +1,7 @@
 //! A server that a story starts, signals by its id, and never leaves behind.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -16,7 +16,9 @@ pub fn free_address() -> SocketAddr {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
         let port = 12_000 + (base - 12_000 + step) % 20_000;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        if TcpListener::bind(address).is_ok() {
+        // Not by listening there: a child that another story is just starting would hold that socket for a moment
+        // longer, and keep the server from it.
+        if TcpStream::connect(address).is_err() {
             return address;
         }
     }
