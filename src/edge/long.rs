@@ -3,8 +3,6 @@
 
 use std::borrow::Cow;
 
-use http::Method;
-use http::header::CONTENT_TYPE;
 use pingora::proxy::Session;
 
 use super::arrival::Arrival;
@@ -39,13 +37,11 @@ impl Classed {
         }
         let rules = &arrival.settings.config.portal.rules;
         let (route, fields) = class_long(rules, &arrival.method, &arrival.target)?;
-        // A file that is put there does not have to say what it is, and is no login.
-        let is_file = arrival.method == Method::PUT && !headers.contains_key(CONTENT_TYPE);
         Some(Self {
             route,
             body: None,
             form: None,
-            scan: match fields.is_empty() || is_file {
+            scan: match fields.is_empty() {
                 true => None,
                 false => Scan::of(headers, fields, true),
             },
