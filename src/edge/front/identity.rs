@@ -189,3 +189,54 @@ impl Door {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(word: &str) -> Identified {
+        match word {
+            "-" => Identified::Nobody,
+            "?" => Identified::Unknown,
+            name => {
+                let name = Login::parse(name).unwrap();
+                let login = name.clone();
+                Identified::Somebody { name, login }
+            }
+        }
+    }
+
+    fn told(identified: &Identified) -> &str {
+        match identified {
+            Identified::Nobody => "-",
+            Identified::Unknown => "?",
+            Identified::Several => "several",
+            Identified::Doubtful => "doubtful",
+            Identified::Somebody { login, .. } => login.folded(),
+        }
+    }
+
+    #[test]
+    fn i4_i9_cookies_and_authorization_agree_or_pass_for_nobody() {
+        // together, by the cookies alone, by the header alone
+        for (both, by_cookie, by_header, expected) in [
+            ("anna", "anna", "anna", "anna"),
+            ("anna", "-", "Anna", "anna"),
+            ("anna", "anna", "-", "doubtful"),
+            ("anna", "-", "-", "doubtful"),
+            ("-", "anna", "-", "doubtful"),
+            ("anna", "anna", "ben", "several"),
+            ("ben", "anna", "ben", "several"),
+            ("ben", "-", "anna", "several"),
+            ("-", "-", "anna", "several"),
+            ("-", "-", "-", "-"),
+            ("?", "anna", "anna", "?"),
+            ("anna", "?", "anna", "?"),
+            ("anna", "anna", "?", "?"),
+            ("-", "-", "?", "?"),
+        ] {
+            let got = agreed(read(both), &read(by_cookie), &read(by_header));
+            assert_eq!(told(&got), expected, "{both} {by_cookie} {by_header}");
+        }
+    }
+}
